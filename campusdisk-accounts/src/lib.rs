@@ -1,0 +1,1 @@
+//! Accounts, sessions, groups and app tokens for CampusDisk.

@@ -1,0 +1,1 @@
+//! CampusDisk blobs on HDFS.

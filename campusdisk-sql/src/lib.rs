@@ -1,0 +1,1 @@
+//! The CampusDisk catalog on SQLite and PostgreSQL.

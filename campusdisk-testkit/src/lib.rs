@@ -1,0 +1,1 @@
+//! Conformance suites, faulty wrappers, manual clock and model for CampusDisk.

@@ -1,0 +1,2 @@
+//! The smallest axum application that mounts CampusDisk.
+fn main() {}

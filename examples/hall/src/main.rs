@@ -1,0 +1,2 @@
+//! A complete hall-of-services server made of CampusDisk.
+fn main() {}

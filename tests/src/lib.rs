@@ -1,0 +1,1 @@
+//! Conformance runs and end-to-end tests of CampusDisk.

@@ -1,0 +1,2 @@
+//! Tests, benches and real services of CampusDisk.
+fn main() {}
