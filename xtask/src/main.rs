@@ -1,2 +1,78 @@
-//! Tests, benches and real services of CampusDisk.
-fn main() {}
+//! `cargo xtask`: tests, benches and real services of CampusDisk.
+//!
+//! Blocking code and threads: the tool must be small, because every run on a fresh clone compiles it first.
+
+mod command;
+mod interrupt;
+mod net;
+mod paths;
+mod provision;
+mod services;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::paths::Slot;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about, disable_version_flag = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Starts, stops or shows the real servers that tests talk to.
+    Services {
+        #[command(subcommand)]
+        action: ServicesAction,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ServicesAction {
+    /// Starts the named services (all where none is named); what runs already is left as it is.
+    Up {
+        /// Services to start.
+        #[arg(value_parser = services::names())]
+        names: Vec<String>,
+    },
+    /// Stops every service of this clone, also what an interrupted run left behind.
+    Down,
+    /// Shows what runs and where.
+    Status,
+}
+
+fn main() -> ExitCode {
+    let outcome = interrupt::watch().and_then(|()| run(Cli::parse().task));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Services { action } => {
+            let bed = services::TestBed::open(Slot::Development)?;
+            match action {
+                ServicesAction::Up { names } => {
+                    bed.up(&services::chosen(&names))?;
+                    println!(
+                        "export {}={}",
+                        services::SERVICES_ENV,
+                        bed.endpoints_path().display()
+                    );
+                }
+                ServicesAction::Down => bed.down()?,
+                ServicesAction::Status => bed.print_status()?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
