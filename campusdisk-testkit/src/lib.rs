@@ -1,1 +1,3 @@
-//! Conformance suites, faulty wrappers, manual clock and model for CampusDisk.
+//! Conformance suites, faulty wrappers, manual clock and ids for CampusDisk.
+
+pub mod manual;

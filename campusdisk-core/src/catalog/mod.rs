@@ -1,0 +1,183 @@
+//! The catalog seam: everything that is not bytes of blobs.
+//!
+//! A catalog is a mapping of about a dozen [record kinds](record) onto tables. It is read by concern ([`Metadata`],
+//! [`Sharing`], [`Trash`], [`Ledger`]) and written by one call, [`Catalog::commit`], that takes a [`ChangeSet`] of a few
+//! primitives. Core computes every use-case into those, so a catalog holds no rules of the domain beyond them.
+
+mod change;
+mod query;
+pub mod record;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use self::change::{
+    BlobStep, Bound, Bulk, BulkOutcome, Change, ChangeSet, Committed, Counter, Expect, Extension, Record,
+    RecordKey,
+};
+pub use self::query::{ChildrenQuery, Cursor, Order, Page, SearchQuery, Sort, SortValue, SweepQuery};
+use self::record::{
+    Blob, Content, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket, Upload, Version,
+};
+use crate::storage::{BlobKey, StoreName};
+use crate::{
+    AccountId, ContentId, DriveId, EntryName, NodeId, Result, ShareId, TicketId, Timestamp, UploadId,
+};
+
+/// The one way to write, next to the ways to read.
+///
+/// # Contract
+/// * **C1** A change set is applied whole or not at all. Its changes are applied in order, each seeing the ones before.
+/// * **C2** The set's id is recorded in the same transaction: the same id again applies nothing and answers
+///   [`Committed`] with `replayed`, so a lost answer is safe to retry. Ids are kept for at least a day.
+/// * **C3** A failed [`Expect`] fails the set with the kind its documentation names; nothing of it is applied and other sets, also
+///   ones committed together with it, are not affected.
+/// * **C4** `Ok` is answered only after the changes are durable, as far as the catalog's documentation promises durability.
+///   When it can't be known whether they are, the answer is [`Unavailable`](crate::ErrorKind::Unavailable) and the same set may be sent again (C2).
+/// * **C5** Reads that begin after `Ok` see the changes.
+/// * **C6** Live siblings have distinct [`NameKey`](crate::NameKey)s, whatever the order of commits: the loser gets
+///   [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
+/// * **C7** A counter never leaves its [`Bound`], whatever the order of commits.
+/// * **C8** [`Change::Put`] replaces all fields of a record but its counters; inserting takes the counters too.
+/// * **C9** [`BlobStep::Attach`] and [`Change::Extend`] succeed only on a blob that is leased or live, else
+///   [`Conflict`](crate::ErrorKind::Conflict); [`BlobStep::Condemn`] only on one with no references that is live or whose lease is over.
+#[async_trait]
+pub trait Catalog: Metadata + Sharing + Trash + Ledger + fmt::Debug + Send + Sync + 'static {
+    /// Applies a change set (C1–C9).
+    ///
+    /// # Errors
+    /// What the set's expectations and bounds name; [`Unavailable`](crate::ErrorKind::Unavailable) when the database can't be reached or its answer was lost.
+    ///
+    /// # Cancel safety
+    /// When dropped, the set is applied whole or not at all; sending it again tells which.
+    async fn commit(&self, set: ChangeSet) -> Result<Committed>;
+}
+
+/// Reads of drives, nodes, contents and uploads.
+///
+/// # Contract
+/// * **M1** Every list has at most `limit` rows and is one query; the next page begins after the last row's cursor; pages
+///   neither repeat nor skip a row that stayed as it was.
+/// * **M2** Reads never wait for writers.
+#[async_trait]
+pub trait Metadata {
+    /// A drive.
+    async fn drive(&self, id: DriveId) -> Result<Option<Drive>>;
+
+    /// The drives in which any of `subjects` is a member, each once with the highest role, ordered by drive id.
+    async fn drives_of(&self, subjects: &[Subject]) -> Result<Vec<(Drive, Role)>>;
+
+    /// All drives after `after`, ordered by id.
+    async fn drives(&self, after: Option<DriveId>, limit: u32) -> Result<Vec<Drive>>;
+
+    /// The members of a drive, ordered by subject.
+    async fn members(&self, drive: DriveId) -> Result<Vec<Member>>;
+
+    /// A node, live or trashed.
+    async fn node(&self, id: NodeId) -> Result<Option<Node>>;
+
+    /// The live child of `parent` with this name.
+    async fn child(&self, parent: NodeId, name: &EntryName) -> Result<Option<Node>>;
+
+    /// A page of the live children of `parent`.
+    async fn children(&self, parent: NodeId, query: &ChildrenQuery) -> Result<Vec<Node>>;
+
+    /// The node and its ancestors, from the drive's root down to the node; empty when there is no such node.
+    async fn path(&self, id: NodeId) -> Result<Vec<Node>>;
+
+    /// Live nodes in the given drives whose folded name contains the query's text and that have no trashed ancestor,
+    /// ordered by name key, then id.
+    async fn search(&self, query: &SearchQuery) -> Result<Vec<Node>>;
+
+    /// A content with its layout.
+    async fn content(&self, id: ContentId) -> Result<Option<Content>>;
+
+    /// The versions of a file, newest first, those with a number below `before` where given.
+    async fn versions(&self, node: NodeId, before: Option<u64>, limit: u32) -> Result<Vec<Version>>;
+
+    /// One version of a file.
+    async fn version(&self, node: NodeId, number: u64) -> Result<Option<Version>>;
+
+    /// A content with this SHA-256 and size that a live file or a version in one of `drives` has.
+    async fn content_by_sha256(
+        &self,
+        drives: &[DriveId],
+        sha256: &[u8; 32],
+        size_bytes: u64,
+    ) -> Result<Option<ContentId>>;
+
+    /// An upload with its extents.
+    async fn upload(&self, id: UploadId) -> Result<Option<Upload>>;
+
+    /// The unfinished uploads of an account, ordered by id; extents are left empty.
+    async fn uploads_of(
+        &self,
+        account: &AccountId,
+        after: Option<UploadId>,
+        limit: u32,
+    ) -> Result<Vec<Upload>>;
+}
+
+/// Reads of shares and tickets. M1 and M2 hold here too.
+#[async_trait]
+pub trait Sharing {
+    /// A share, also an ended one.
+    async fn share(&self, id: ShareId) -> Result<Option<Share>>;
+
+    /// The share whose link carries this token, also an ended one.
+    async fn share_by_token(&self, token: &str) -> Result<Option<Share>>;
+
+    /// The shares an account made that have not ended, newest (highest id) first, those below `before` where given.
+    async fn shares_of(&self, maker: &AccountId, before: Option<ShareId>, limit: u32) -> Result<Vec<Share>>;
+
+    /// A ticket.
+    async fn ticket(&self, id: TicketId) -> Result<Option<Ticket>>;
+
+    /// The ticket of this client in this share.
+    async fn ticket_of(&self, share: ShareId, client: &str) -> Result<Option<Ticket>>;
+}
+
+/// Reads of the trash. M1 and M2 hold here too.
+#[async_trait]
+pub trait Trash {
+    /// Trashed nodes (roots of what was deleted) of the given drives, latest first; ties by id. `after` is the last row of
+    /// the page before: its time of trashing and its id.
+    async fn trashed(
+        &self,
+        drives: &[DriveId],
+        after: Option<(Timestamp, NodeId)>,
+        limit: u32,
+    ) -> Result<Vec<Node>>;
+
+    /// Trashed nodes whose time is over at `now`, in any order.
+    async fn trash_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<Node>>;
+}
+
+/// Reads of what the service itself keeps: blobs, leases, settings, the outbox. M1 and M2 hold here too.
+#[async_trait]
+pub trait Ledger {
+    /// The row of a blob.
+    async fn blob(&self, store: &StoreName, key: &BlobKey) -> Result<Option<Blob>>;
+
+    /// Blobs that the sweep has to look at.
+    async fn blobs(&self, query: &SweepQuery) -> Result<Vec<Blob>>;
+
+    /// Rows of blobs of one store, ordered by key, after `after`.
+    async fn blobs_of(&self, store: &StoreName, after: Option<&BlobKey>, limit: u32) -> Result<Vec<Blob>>;
+
+    /// Uploads whose time is over at `now`, in any order, with their extents.
+    async fn uploads_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<Upload>>;
+
+    /// A setting.
+    async fn setting(&self, key: &str) -> Result<Option<Setting>>;
+
+    /// A lease.
+    async fn lease(&self, name: &str) -> Result<Option<Lease>>;
+
+    /// The oldest events of the outbox, each account's in the order of their commits.
+    async fn events(&self, limit: u32) -> Result<Vec<Event>>;
+
+    /// What the drive's counters should be: the sum of its versions' sizes, and of its uploads' reservations.
+    async fn recount(&self, drive: DriveId) -> Result<(u64, u64)>;
+}

@@ -1,0 +1,1 @@
+//! Every seam in memory: the embedded default for tests, and the contracts as running code.

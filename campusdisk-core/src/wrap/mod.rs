@@ -1,0 +1,1 @@
+//! Wrappers around a store that add one behaviour each.
