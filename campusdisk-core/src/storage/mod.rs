@@ -22,7 +22,8 @@ use crate::{ByteBody, InstallationId, Result, Span};
 /// Where bytes live. The contract is between a store and this crate; users call the service.
 ///
 /// # Contract
-/// * **B1** A blob is visible (to `open` + `read`, `list`) only after its `commit` returned `Ok`, and then whole.
+/// * **B1** A blob is visible (to `open` + `read`, `list`) only whole, and never before its `commit` is called; to every
+///   call that begins after `commit` returned `Ok` it is visible.
 /// * **B2** `commit` of a key that exists fails with [`AlreadyExists`](crate::ErrorKind::AlreadyExists) and changes nothing.
 /// * **B3** After `commit` returned, the blob survives a crash of this process; the store's documentation says what else
 ///   it survives.
@@ -33,13 +34,16 @@ use crate::{ByteBody, InstallationId, Result, Span};
 /// * **B6** One reader serves many spans at once.
 /// * **B7** `list` yields every blob that was committed before the call and not deleted during it, once, in ascending
 ///   key order, only keys that start with `prefix` and sort after `after`; uncommitted ones never.
-/// * **B8** `write` takes all bytes or fails; after a failed `write` only `abort` or drop may follow.
-/// * **B9** Dropping a writer, or any future of this trait, leaves at most an invisible leftover, which `tidy` removes.
+/// * **B8** `write` takes all bytes or fails; after a failed `write` only `abort` or drop may follow. The expected length is
+///   a hint: a blob of another length commits all the same. One longer than the store's largest blob fails with
+///   [`LimitExceeded`](crate::ErrorKind::LimitExceeded), at `create` where the expected length says so.
+/// * **B9** Dropping a writer, or any future of this trait, leaves at most an invisible leftover, which `tidy` removes. It
+///   removes nothing younger than asked, and no committed blob; leftovers don't stand in the way of a new writer of the key.
 /// * **B10** `info` and `abilities` do no I/O and never change.
 /// * **B11** `open` needs no I/O; a blob whose length is not the one in the [`BlobRef`] fails with
 ///   [`Corrupt`](crate::ErrorKind::Corrupt) on `read`.
-/// * **B12** `claim` makes the store the given installation's if nobody's yet; if it is another's, it fails with
-///   [`Conflict`](crate::ErrorKind::Conflict) and changes nothing.
+/// * **B12** `claim` makes the store the given installation's if nobody's yet, and is `Ok` when it is its already; if it is
+///   another's, it fails with [`Conflict`](crate::ErrorKind::Conflict) and changes nothing.
 /// * **B13** Empty blobs are allowed: created, committed, listed, deleted like others.
 /// * **B14** Objects under the store's root that this contract did not make are neither listed nor deleted nor changed.
 #[async_trait]
