@@ -48,6 +48,10 @@ impl ChangeSet {
 
 /// One primitive change.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a set has about ten changes; boxing each record would cost more than it saves"
+)]
 pub enum Change {
     /// Fails the set unless something holds.
     Expect(Expect),
@@ -59,14 +63,15 @@ pub enum Change {
     Put(Record),
     /// Deletes a record, if it is there. An upload's or content's extents go with it; blob references are not counted by it.
     Delete(RecordKey),
-    /// Changes a counter within a bound. [`NotFound`](crate::ErrorKind::NotFound) when the record is gone.
+    /// Changes a counter within a bound. [`NotFound`](crate::ErrorKind::NotFound) when the record is gone;
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) above `i64::MAX`, the largest number a catalog keeps.
     Add(Counter, i64, Bound),
-    /// Moves a blob along its life.
+    /// Moves a blob along its life. [`Conflict`](crate::ErrorKind::Conflict) when it is not there or not in a state for it.
     Blob(StoreName, BlobKey, BlobStep),
     /// Appends to an upload: succeeds only for the writer of the current epoch at the current offset, else
     /// [`Conflict`](crate::ErrorKind::Conflict); [`NotFound`](crate::ErrorKind::NotFound) when the upload is gone.
     Extend(Extension),
-    /// Puts an event into the outbox.
+    /// Puts an event into the outbox. An id that is in it: [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     Append(Event),
     /// Does something to many rows at once.
     Bulk(Bulk),
@@ -75,7 +80,8 @@ pub enum Change {
 /// What must hold for a set to be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// The record is there with this version (of a content: this layout version); else [`Conflict`](crate::ErrorKind::Conflict).
+    /// The record is there with this version (of a content: this layout version; kinds without one have version 0); else
+    /// [`Conflict`](crate::ErrorKind::Conflict).
     Version(RecordKey, u64),
     /// There is no such record; else [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     Absent(RecordKey),
@@ -92,6 +98,10 @@ pub enum Expect {
 /// A record of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the record it holds")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "records are moved once or twice on their way into the catalog"
+)]
 pub enum Record {
     Drive(Drive),
     Member(Member),
@@ -147,7 +157,7 @@ pub enum Bound {
     /// No upper bound.
     None,
     /// For a drive's counters: used and reserved bytes together stay within the quota; else
-    /// [`QuotaExceeded`](crate::ErrorKind::QuotaExceeded). A change that does not add is always allowed.
+    /// [`QuotaExceeded`](crate::ErrorKind::QuotaExceeded). A change that does not add is always allowed. No bound for other counters.
     Quota,
     /// At most this; else [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
     AtMost(u64),
@@ -191,10 +201,10 @@ pub struct Extension {
 /// Something done to many rows at once. Each says its outcome in [`Committed::bulk`], in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bulk {
-    /// Removes up to `limit` nodes of the tree under a trashed node, deepest first, the node itself last, with their
-    /// versions; counts down content references, usage of the drive, and, for contents nothing refers to any more,
-    /// deletes them and counts down their blobs' references; ends their shares at the set's time. Does nothing (and is
-    /// done) when the node is not there or not trashed.
+    /// Removes up to `limit` nodes of the tree under a trashed node, what is in a folder before the folder, the node itself
+    /// last, with their versions; counts down (to 0 at most) content references, usage of the drive, and, for contents
+    /// nothing refers to any more, deletes them and counts down their blobs' references; ends their shares at the set's
+    /// time, raising their version. Does nothing (and is done) when the node is not there or not trashed.
     Purge {
         /// The trashed node.
         root: NodeId,
@@ -202,7 +212,8 @@ pub enum Bulk {
         limit: u32,
     },
     /// Sets the drive id of a folder's whole subtree (nodes and versions), for a move between drives, and passes the usage of
-    /// its versions on: the new drive's quota holds.
+    /// its versions on: the new drive's quota holds. Does nothing when the node is not there;
+    /// [`NotFound`](crate::ErrorKind::NotFound) without the drive. Its rows are the nodes that were in another drive.
     Rehome {
         /// The moved node.
         root: NodeId,

@@ -99,7 +99,7 @@ pub trait Metadata {
     /// One version of a file.
     async fn version(&self, node: NodeId, number: u64) -> Result<Option<Version>>;
 
-    /// A content with this SHA-256 and size that a live file or a version in one of `drives` has.
+    /// A content with this SHA-256 and size that a version (so also the current content) of a file in one of `drives` has.
     async fn content_by_sha256(
         &self,
         drives: &[DriveId],
@@ -141,7 +141,7 @@ pub trait Sharing {
 /// Reads of the trash. M1 and M2 hold here too.
 #[async_trait]
 pub trait Trash {
-    /// Trashed nodes (roots of what was deleted) of the given drives, latest first; ties by id. `after` is the last row of
+    /// Trashed nodes (roots of what was deleted) of the given drives, latest first; ties by id, highest first. `after` is the last row of
     /// the page before: its time of trashing and its id.
     async fn trashed(
         &self,
