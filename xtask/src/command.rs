@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ pub(crate) fn run_logged(mut command: Command, log: &Path, limit: Duration) -> R
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file);
-    let status = wait(spawn_group(&mut command)?, &what, Some(limit))?;
+    let status = Group::spawn(&mut command)?.wait(&what, limit)?;
     if !status.success() {
         bail!(
             "{what} failed ({status}); the end of {}:\n{}",
@@ -60,37 +60,79 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Starts `command` in a process group of its own, so that it can be stopped with everything it starts.
-///
-/// # Errors
-/// When the program can't be started.
-pub(crate) fn spawn_group(command: &mut Command) -> Result<Child> {
-    let what = describe(command);
-    command
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("start `{what}`: is it installed?"))
+/// A program in a process group of its own. Dropped while it runs, it is ended with everything it started.
+#[derive(Debug)]
+pub(crate) struct Group {
+    child: Child,
+    ended: bool,
 }
 
-/// Waits for a child of [`spawn_group`]; on overrun or stop its whole group is ended.
-///
-/// # Errors
-/// When `limit` is over or the run is asked to stop.
-pub(crate) fn wait(mut child: Child, what: &str, limit: Option<Duration>) -> Result<ExitStatus> {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+impl Group {
+    /// # Errors
+    /// When the program can't be started.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let what = describe(command);
+        let child = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("start `{what}`: is it installed?"))?;
+        Ok(Self { child, ended: false })
+    }
+
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    pub(crate) fn stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system doesn't tell.
+    pub(crate) fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
+        self.ended |= status.is_some();
+        Ok(status)
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// When `limit` is over or the run is asked to stop; the group is ended then.
+    fn wait(mut self, what: &str, limit: Duration) -> Result<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Ok(status);
+            }
+            interrupt::check()?;
+            if started.elapsed() > limit {
+                bail!("{what} took longer than its limit of {} s", limit.as_secs());
+            }
+            thread::sleep(POLL_INTERVAL);
         }
-        if let Err(stop) = interrupt::check() {
-            end_group(&mut child);
-            return Err(stop);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
         }
-        if let Some(limit) = limit.filter(|limit| started.elapsed() > *limit) {
-            end_group(&mut child);
-            bail!("{what} took longer than its limit of {} s", limit.as_secs());
+        let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        // The group may end by itself between the look and the signal; both answers mean the same.
+        let _ = rustix::process::kill_process_group(group, Signal::TERM);
+        let started = Instant::now();
+        // The leader is not reaped before the last signal: until then no other group can have its number.
+        while started.elapsed() < GRACE && proc_stat(self.child.id()).is_some_and(ProcStat::runs) {
+            thread::sleep(POLL_INTERVAL);
         }
-        thread::sleep(POLL_INTERVAL);
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        let _ = self.child.wait();
     }
 }
 
@@ -114,19 +156,30 @@ pub(crate) fn describe(command: &Command) -> String {
     }
 }
 
-fn end_group(child: &mut Child) {
-    let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
-        return;
-    };
-    // The group may end by itself between the look and the signal; both answers mean the same.
-    let _ = rustix::process::kill_process_group(group, Signal::TERM);
-    let started = Instant::now();
-    while started.elapsed() < GRACE {
-        if matches!(child.try_wait(), Ok(Some(_))) {
-            break;
-        }
-        thread::sleep(POLL_INTERVAL);
+/// What `/proc/PID/stat` tells of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProcStat {
+    state: char,
+    /// Ticks from the start of the system to the start of the process: no two processes share pid and start.
+    pub(crate) start_ticks: u64,
+}
+
+impl ProcStat {
+    /// Whether it still runs; a zombie doesn't.
+    pub(crate) fn runs(self) -> bool {
+        !matches!(self.state, 'Z' | 'X')
     }
-    let _ = rustix::process::kill_process_group(group, Signal::KILL);
-    let _ = child.wait();
+}
+
+/// Looks at the process `pid`, if there is one.
+pub(crate) fn proc_stat(pid: u32) -> Option<ProcStat> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; the fixed fields begin after the last one.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some(ProcStat {
+        state,
+        start_ticks: fields.nth(18)?.parse().ok()?,
+    })
 }

@@ -8,6 +8,8 @@ mod net;
 mod paths;
 mod provision;
 mod services;
+mod summary;
+mod test;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ enum Task {
         #[command(subcommand)]
         action: ServicesAction,
     },
+    /// Gets what the tests need, builds once, checks, runs the tiers, and prints the sum.
+    Test(test::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,9 +74,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
                     );
                 }
                 ServicesAction::Down => bed.down()?,
-                ServicesAction::Status => bed.print_status()?,
+                ServicesAction::Status => bed.print_status(),
             }
             Ok(ExitCode::SUCCESS)
         }
+        Task::Test(options) => test::run(&options),
     }
 }

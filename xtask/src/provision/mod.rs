@@ -1,5 +1,7 @@
 //! Getting tools: each lands in a folder of its own under the tool folder, whole or not at all.
 
+pub(crate) mod apt;
+pub(crate) mod crates;
 pub(crate) mod go;
 pub(crate) mod maven;
 

@@ -52,6 +52,13 @@ pub(crate) fn names() -> Vec<&'static str> {
     ALL.iter().map(|service| service.name()).collect()
 }
 
+/// What tests may require, each once.
+pub(crate) fn requirements() -> Vec<&'static str> {
+    let mut all: Vec<_> = ALL.iter().map(|service| service.requirement()).collect();
+    all.dedup();
+    all
+}
+
 /// The named services, or all where none is named.
 pub(crate) fn chosen(names: &[String]) -> Vec<&'static dyn Service> {
     ALL.into_iter()
@@ -146,11 +153,19 @@ impl TestBed {
         endpoints::remove(&self.endpoints_path())
     }
 
-    /// Prints a line per service.
+    /// A folder for the scratch data of tests, and the variables that tie a test process to it: what such a process
+    /// leaves running or lying around is stopped and removed by [`down`](Self::down).
     ///
     /// # Errors
-    /// None today; printing what runs needs reading its state.
-    pub(crate) fn print_status(&self) -> Result<()> {
+    /// When the folder can't be made.
+    pub(crate) fn scratch(&self) -> Result<[(&'static str, PathBuf); 2]> {
+        let folder = self.folder.join("scratch");
+        fs::create_dir_all(&folder)?;
+        Ok([("TMPDIR", folder.clone()), (process::MARKER, folder)])
+    }
+
+    /// Prints a line per service.
+    pub(crate) fn print_status(&self) {
         for service in ALL {
             match self.running(service) {
                 Some(running) => println!("{}: up, {} at {}", service.name(), running.title, running.address),
@@ -163,8 +178,7 @@ impl TestBed {
                 },
             }
         }
-        println!("{}={}", SERVICES_ENV, self.endpoints_path().display());
-        Ok(())
+        println!("{SERVICES_ENV}={}", self.endpoints_path().display());
     }
 
     fn up_one(&self, service: &dyn Service) -> Result<()> {

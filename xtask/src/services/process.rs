@@ -14,7 +14,7 @@ use crate::interrupt::POLL_INTERVAL;
 
 /// Set in every daemon's environment to the folder of its service, so that a process whose pid file is lost
 /// (a test restarted it, a run was killed) is still known as ours.
-const MARKER: &str = "CAMPUSDISK_SERVICE_FOLDER";
+pub(super) const MARKER: &str = "CAMPUSDISK_SERVICE_FOLDER";
 
 /// How long a daemon has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -152,8 +152,7 @@ impl Process {
 
     /// Whether this very process still runs; a zombie doesn't.
     pub(crate) fn is_alive(self) -> bool {
-        stat_of(self.pid)
-            .is_some_and(|(state, ticks)| ticks == self.start_ticks && !matches!(state, 'Z' | 'X'))
+        command::proc_stat(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && stat.runs())
     }
 
     fn signal(self, signal: Signal) {
@@ -194,8 +193,11 @@ pub(crate) fn processes_of(folder: &Path) -> Vec<Process> {
         let marked = environment
             .split(|byte| *byte == 0)
             .any(|variable| variable == marker.as_bytes());
-        if let Some((_, start_ticks)) = marked.then(|| stat_of(pid)).flatten() {
-            let process = Process { pid, start_ticks };
+        if let Some(stat) = marked.then(|| command::proc_stat(pid)).flatten() {
+            let process = Process {
+                pid,
+                start_ticks: stat.start_ticks,
+            };
             if process.is_alive() && !found.contains(&process) {
                 found.push(process);
             }
@@ -252,14 +254,4 @@ fn pid_files(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "pid"))
         .collect()
-}
-
-/// State and start time of a process, from `/proc/PID/stat`.
-fn stat_of(pid: u32) -> Option<(char, u64)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; the fixed fields begin after the last one.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
 }

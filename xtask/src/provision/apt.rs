@@ -1,0 +1,127 @@
+//! Programs that come from the system's packages. The table is the one place that names them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{command, paths, provision};
+
+const LIMIT: Duration = Duration::from_secs(900);
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// A program, what needs it, and the Debian package that brings it (none: Debian's is too old).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    name: &'static str,
+    why: &'static str,
+    package: Option<&'static str>,
+}
+
+/// What the test run needs on the machine.
+pub(crate) const FOR_TESTS: &[Program] = &[
+    Program {
+        name: "java",
+        why: "HDFS",
+        package: Some("openjdk-17-jdk-headless"),
+    },
+    Program {
+        name: "mvn",
+        why: "Hadoop's jars",
+        package: Some("maven"),
+    },
+    Program {
+        name: "go",
+        why: "versitygw (Go 1.26 or newer, see go.dev/doc/install)",
+        package: None,
+    },
+    Program {
+        name: "setsid",
+        why: "starting servers",
+        package: Some("util-linux"),
+    },
+];
+
+/// Makes sure that every program of `programs` is there: installs what is missing as root on Debian.
+///
+/// # Errors
+/// Where it can't install: names everything that is missing, for what, and the package.
+pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
+    let missing: Vec<&Program> = programs
+        .iter()
+        .filter(|program| !is_there(program.name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().filter_map(|program| program.package).collect();
+    let installable = paths::user_id() == 0 && Path::new("/etc/debian_version").exists();
+    if installable && !packages.is_empty() {
+        install(&packages).with_context(|| format!("install {}", packages.join(" ")))?;
+    }
+    let list: Vec<String> = missing
+        .iter()
+        .filter(|program| !is_there(program.name))
+        .map(|Program { name, why, package }| match package {
+            Some(package) => format!("{name} for {why} (Debian: {package})"),
+            None => format!("{name} for {why}"),
+        })
+        .collect();
+    if !list.is_empty() {
+        bail!("missing programs: {}", list.join("; "));
+    }
+    Ok(())
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    println!("provision: apt-get install {}", packages.join(" "));
+    let _policy = NoServices::enter()?;
+    let apt = |args: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        // Another installation may hold the lock for a while.
+        apt.args(["-o", "DPkg::Lock::Timeout=600", "-qq"])
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    };
+    command::run_logged(apt(&["update"]), &provision::log("apt-update")?, LIMIT)?;
+    let mut install = apt(&["install", "-y", "--no-install-recommends"]);
+    install.args(packages);
+    command::run_logged(install, &provision::log("apt-install")?, LIMIT)
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian keeps servers in the sbin folders, which a user's path may lack.
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|folder| folder.join(program).is_file())
+}
+
+/// While this lives, packages start no services of their own; an existing policy is left as it is.
+struct NoServices {
+    written: bool,
+}
+
+impl NoServices {
+    fn enter() -> Result<Self> {
+        if Path::new(POLICY).exists() {
+            return Ok(Self { written: false });
+        }
+        fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        Ok(Self { written: true })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.written {
+            // Left behind it only keeps later packages from starting services.
+            let _ = fs::remove_file(POLICY);
+        }
+    }
+}

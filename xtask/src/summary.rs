@@ -1,0 +1,144 @@
+//! What a run found: counts, steps, failures, servers; printed at the end, the sum on the last line.
+
+use std::time::Duration;
+
+use crate::services::Running;
+
+/// How one step of the run went.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) took: Duration,
+    /// Nothing where the step passed.
+    pub(crate) failure: Option<String>,
+}
+
+/// Tests counted from the lines of their harness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+}
+
+impl Counts {
+    /// Adds a `test result: … 12 passed; 0 failed; 1 ignored; …` line; other lines change nothing.
+    pub(crate) fn add_line(&mut self, line: &str) {
+        let Some((_, result)) = line.split_once("test result: ") else {
+            return;
+        };
+        for part in result.split([';', '.']) {
+            let Some((number, what)) = part.trim().split_once(' ') else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.skipped += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The whole run.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) counts: Counts,
+    /// Tests that failed, `step: test`.
+    pub(crate) failed_tests: Vec<String>,
+    pub(crate) servers: Vec<Running>,
+}
+
+impl Report {
+    /// Tests and steps that failed. A step whose failure is that of its tests is counted by them.
+    pub(crate) fn failed(&self) -> u64 {
+        let broken = self.steps.iter().filter(|step| step.failure.is_some()).count();
+        self.counts.failed + u64::try_from(broken).unwrap_or(u64::MAX)
+    }
+
+    /// The end of the run; its last line is the sum.
+    pub(crate) fn print(&self) {
+        println!("\nsteps:");
+        for step in &self.steps {
+            let outcome = if step.failure.is_some() { "FAILED" } else { "ok" };
+            println!(
+                "  {:>6.1} s  {outcome:<6}  {}",
+                step.took.as_secs_f64(),
+                step.name
+            );
+        }
+        if self.failed() > 0 {
+            println!("failed:");
+            for step in &self.steps {
+                if let Some(failure) = &step.failure {
+                    println!("  {}: {failure}", step.name);
+                }
+            }
+            self.failed_tests.iter().for_each(|test| println!("  {test}"));
+        }
+        println!("real servers used:");
+        if self.servers.is_empty() {
+            println!("  none");
+        }
+        self.servers
+            .iter()
+            .for_each(|server| println!("  {} at {}", server.title, server.address));
+        println!("{}", self.last_line());
+    }
+
+    pub(crate) fn last_line(&self) -> String {
+        format!(
+            "{} passed, {} failed, {} skipped",
+            self.counts.passed,
+            self.failed(),
+            self.counts.skipped
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, Report, Step};
+
+    #[test]
+    fn result_lines_are_summed_and_other_lines_are_not() {
+        let mut counts = Counts::default();
+        counts.add_line(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s",
+        );
+        counts.add_line("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.50s");
+        counts.add_line("test a_result ... ok");
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 13,
+                failed: 2,
+                skipped: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_failed_step_counts_as_one_failure() {
+        let step = |failure| Step {
+            name: "formatting".to_owned(),
+            took: Default::default(),
+            failure,
+        };
+        let report = Report {
+            steps: vec![step(None), step(Some("exit status: 1".to_owned()))],
+            counts: Counts {
+                passed: 5,
+                failed: 1,
+                skipped: 2,
+            },
+            ..Report::default()
+        };
+        assert_eq!(report.last_line(), "5 passed, 2 failed, 2 skipped");
+    }
+}

@@ -1,0 +1,350 @@
+//! `cargo xtask test`: one build, the checks, the tiers, the sum.
+
+mod full;
+mod plan;
+mod stream;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+
+use crate::paths::{self, Slot};
+use crate::provision::apt;
+use crate::services::{self, Running, TestBed};
+use crate::summary::{Report, Step};
+use crate::{command, interrupt};
+
+use plan::{Tier, Workspace, cargo};
+
+/// The run ends itself before a job of 90 minutes would be ended from outside.
+const RUN_LIMIT: Duration = Duration::from_secs(75 * 60);
+const FULL_RUN_LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+/// One profile for the tests and the hall they start.
+const PROFILE: [&str; 2] = ["--profile", "ci"];
+
+/// Where tests find the hall's binary.
+const HALL_ENV: &str = "CAMPUSDISK_HALL_BIN";
+
+/// Which real servers must be used; a test that would skip for lack of one of them fails.
+const REQUIRE_ENV: &str = "CAMPUSDISK_TEST_REQUIRE";
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Everything that is done before work counts as done: licences, each feature alone, packages; writes
+    /// docs/full-run.md.
+    #[arg(long)]
+    full: bool,
+    /// Only the tests of these packages, without the checks.
+    #[arg(short, long = "package", value_name = "PKG")]
+    packages: Vec<String>,
+    /// Only these tiers, without the checks.
+    #[arg(long = "tier", value_enum)]
+    tiers: Vec<Tier>,
+    /// Only tests whose name holds one of these, without the checks.
+    filters: Vec<String>,
+}
+
+impl Options {
+    fn is_narrowed(&self) -> bool {
+        !(self.packages.is_empty() && self.tiers.is_empty() && self.filters.is_empty())
+    }
+
+    fn has_tier(&self, tier: Tier) -> bool {
+        self.tiers.is_empty() || self.tiers.contains(&tier)
+    }
+}
+
+/// Runs it all and prints the report; what was started is stopped whatever happens.
+///
+/// # Errors
+/// When the run can't even begin.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    interrupt::stop_after(if options.full { FULL_RUN_LIMIT } else { RUN_LIMIT });
+    let run = Run {
+        options,
+        workspace: Workspace::read()?,
+        target: paths::target()?,
+        bed: Arc::new(TestBed::open(Slot::Test)?),
+        report: Report::default(),
+    };
+    let started = Instant::now();
+    let mut report = run.all()?;
+    if let Some(reason) = interrupt::stop_reason() {
+        report.steps.push(Step {
+            name: "the whole run".to_owned(),
+            took: started.elapsed(),
+            failure: Some(reason.to_owned()),
+        });
+    }
+    if options.full && !options.is_narrowed() {
+        full::write_result(&report)?;
+    }
+    report.print();
+    Ok(if report.failed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+struct Run<'a> {
+    options: &'a Options,
+    workspace: Workspace,
+    target: PathBuf,
+    bed: Arc<TestBed>,
+    report: Report,
+}
+
+impl Run<'_> {
+    fn all(mut self) -> Result<Report> {
+        let real = self.targets(Tier::T2).is_some();
+        let mut servers = Servers::bring_up(&self.bed, real)?;
+        let steps = self.checks_and_early_tiers();
+        if let Err(error) = steps.and_then(|()| self.real_tier(servers.join(), real)) {
+            self.fail("run", format!("{error:#}"));
+        }
+        if let Err(error) = servers.stop() {
+            self.fail("stop the servers", format!("{error:#}"));
+        }
+        Ok(self.report)
+    }
+
+    fn checks_and_early_tiers(&mut self) -> Result<()> {
+        let checks = !self.options.is_narrowed();
+        if checks {
+            self.step("formatting", self.cargo(&["fmt", "--all", "--check"]), None);
+        }
+        if !self.build() {
+            // Tests of what doesn't compile would only repeat the compiler.
+            return interrupt::check();
+        }
+        if checks {
+            self.clippy_and_documentation();
+        }
+        if self.options.full && checks {
+            full::steps(self)?;
+        }
+        self.tier(Tier::T0, &[]);
+        self.documentation_examples();
+        self.tier(Tier::T1, &[]);
+        interrupt::check()
+    }
+
+    /// Builds every test and the hall in one go; the tiers find everything made.
+    fn build(&mut self) -> bool {
+        let mut build = self.cargo(&["build"]);
+        build
+            .args(PROFILE)
+            .args(self.selection())
+            .args(["--bins", "--tests"]);
+        self.step("build", build, None)
+    }
+
+    fn clippy_and_documentation(&mut self) {
+        let mut clippy = self.cargo(&["clippy"]);
+        clippy.args(PROFILE).args([
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        self.step("clippy", clippy, None);
+        let mut doc = self.cargo(&["doc"]);
+        doc.args(PROFILE)
+            .args(["--workspace", "--no-deps", "--all-features"])
+            .env("RUSTDOCFLAGS", "-D warnings");
+        self.step("documentation", doc, None);
+    }
+
+    fn tier(&mut self, tier: Tier, environment: &[(&str, &Path)]) {
+        let Some(targets) = self.targets(tier) else { return };
+        let mut test = self.cargo(&["test"]);
+        test.args(PROFILE)
+            .args(self.selection())
+            .arg("--no-fail-fast")
+            .args(targets);
+        test.arg("--").args(&self.options.filters);
+        test.env(HALL_ENV, self.target.join("ci").join("hall"));
+        self.in_scratch(&mut test);
+        test.envs(environment.iter().copied());
+        self.step(tier.title(), test, Some(budget(tier)));
+    }
+
+    fn documentation_examples(&mut self) {
+        if !self.options.has_tier(Tier::T0) || !self.workspace.has_library(&self.options.packages) {
+            return;
+        }
+        let mut test = self.cargo(&["test"]);
+        test.args(PROFILE)
+            .args(self.selection())
+            .args(["--no-fail-fast", "--doc", "--"]);
+        test.args(&self.options.filters);
+        self.in_scratch(&mut test);
+        self.step("T0 documentation examples", test, Some(budget(Tier::T0)));
+    }
+
+    fn real_tier(&mut self, servers: Result<Vec<Running>>, real: bool) -> Result<()> {
+        interrupt::check()?;
+        if !real {
+            return Ok(());
+        }
+        match servers {
+            Ok(servers) => self.report.servers = servers,
+            // The tests run all the same: each that needs a missing server fails by name.
+            Err(error) => self.fail("servers", format!("{error:#}")),
+        }
+        let endpoints = self.bed.endpoints_path();
+        let require = PathBuf::from(services::requirements().join(","));
+        self.tier(
+            Tier::T2,
+            &[(services::SERVICES_ENV, &endpoints), (REQUIRE_ENV, &require)],
+        );
+        interrupt::check()
+    }
+
+    fn targets(&self, tier: Tier) -> Option<Vec<String>> {
+        self.options
+            .has_tier(tier)
+            .then(|| self.workspace.targets_of(tier, &self.options.packages))
+            .flatten()
+    }
+
+    /// The packages to build: the same for the build and the tests, or cargo would build with other features again.
+    fn selection(&self) -> Vec<String> {
+        if self.options.packages.is_empty() {
+            return vec!["--workspace".to_owned()];
+        }
+        let hall = [Tier::T1, Tier::T2]
+            .iter()
+            .any(|tier| self.targets(*tier).is_some());
+        let packages = self
+            .options
+            .packages
+            .iter()
+            .map(String::as_str)
+            .chain(hall.then_some("hall"));
+        packages
+            .flat_map(|package| ["-p".to_owned(), package.to_owned()])
+            .collect()
+    }
+
+    fn cargo(&self, args: &[&str]) -> Command {
+        let mut cargo = cargo();
+        cargo.args(args).env("CARGO_TARGET_DIR", &self.target);
+        cargo
+    }
+
+    fn in_scratch(&mut self, command: &mut Command) {
+        match self.bed.scratch() {
+            Ok(variables) => {
+                command.envs(variables);
+            }
+            Err(error) => self.fail("scratch folder", format!("{error:#}")),
+        }
+    }
+
+    /// Runs one step unless the run is stopping, and says whether it passed.
+    fn step(&mut self, name: &str, mut command: Command, budget: Option<Duration>) -> bool {
+        if interrupt::stop_reason().is_some() {
+            return false;
+        }
+        println!("\n== {name}: {}", command::describe(&command));
+        let outcome = stream::run(&mut command, budget);
+        let passed = outcome.failure.is_none() && outcome.counts.failed == 0;
+        self.report.counts.passed += outcome.counts.passed;
+        self.report.counts.failed += outcome.counts.failed;
+        self.report.counts.skipped += outcome.counts.skipped;
+        self.report.failed_tests.extend(
+            outcome
+                .failed_tests
+                .into_iter()
+                .map(|test| format!("{name}: {test}")),
+        );
+        self.report.steps.push(Step {
+            name: name.to_owned(),
+            took: outcome.took,
+            failure: outcome.failure,
+        });
+        passed
+    }
+
+    fn fail(&mut self, name: &str, failure: String) {
+        // The reason why the run stops is reported once, for the whole run.
+        if interrupt::stop_reason().is_none_or(|reason| reason != failure) {
+            self.report.steps.push(Step {
+                name: name.to_owned(),
+                took: Duration::ZERO,
+                failure: Some(failure),
+            });
+        }
+    }
+}
+
+/// How long a tier may run, apart from compiling.
+fn budget(tier: Tier) -> Duration {
+    Duration::from_secs(
+        60 * match tier {
+            Tier::T0 => 4,
+            Tier::T1 => 8,
+            Tier::T2 => 17,
+        },
+    )
+}
+
+/// The real servers of a run, got and started beside the first compile. Dropped, they are stopped.
+struct Servers {
+    bed: Arc<TestBed>,
+    starting: Option<JoinHandle<Result<Vec<Running>>>>,
+}
+
+impl Servers {
+    fn bring_up(bed: &Arc<TestBed>, real: bool) -> Result<Self> {
+        // What an earlier run left when it was killed.
+        bed.down()?;
+        let starting = real.then(|| {
+            let bed = Arc::clone(bed);
+            thread::spawn(move || {
+                apt::ensure(apt::FOR_TESTS)?;
+                bed.up(&services::chosen(&[]))
+            })
+        });
+        Ok(Self {
+            bed: Arc::clone(bed),
+            starting,
+        })
+    }
+
+    fn join(&mut self) -> Result<Vec<Running>> {
+        self.starting.take().map_or_else(
+            || Ok(Vec::new()),
+            |thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("the starting thread panicked")))
+            },
+        )
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        // Joined first: nothing may be started after the stop.
+        let _ = self.join();
+        self.bed.down()
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            interrupt::request_stop("the run panicked".to_owned());
+            let _ = self.stop();
+        }
+    }
+}
