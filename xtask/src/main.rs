@@ -37,7 +37,7 @@ enum Task {
 
 #[derive(Debug, Subcommand)]
 enum ServicesAction {
-    /// Starts the named services (all where none is named); what runs already is left as it is.
+    /// Starts the named services (where none is named, all that tests need); what runs already is left as it is.
     Up {
         /// Services to start.
         #[arg(value_parser = services::names())]

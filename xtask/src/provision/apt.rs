@@ -1,4 +1,5 @@
-//! Programs that come from the system's packages. The table is the one place that names them.
+//! Programs that come from the system's packages. Each is named once: for the tests in the table here, for a
+//! peer in its service.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,28 +22,18 @@ pub(crate) struct Program {
     package: Option<&'static str>,
 }
 
+impl Program {
+    pub(crate) const fn new(name: &'static str, why: &'static str, package: Option<&'static str>) -> Self {
+        Self { name, why, package }
+    }
+}
+
 /// What the test run needs on the machine.
 pub(crate) const FOR_TESTS: &[Program] = &[
-    Program {
-        name: "java",
-        why: "HDFS",
-        package: Some("openjdk-17-jdk-headless"),
-    },
-    Program {
-        name: "mvn",
-        why: "Hadoop's jars",
-        package: Some("maven"),
-    },
-    Program {
-        name: "go",
-        why: "versitygw (Go 1.26 or newer, see go.dev/doc/install)",
-        package: None,
-    },
-    Program {
-        name: "setsid",
-        why: "starting servers",
-        package: Some("util-linux"),
-    },
+    Program::new("java", "HDFS", Some("openjdk-17-jdk-headless")),
+    Program::new("mvn", "Hadoop's jars", Some("maven")),
+    Program::new("go", "versitygw (Go 1.26 or newer, see go.dev/doc/install)", None),
+    Program::new("setsid", "starting servers", Some("util-linux")),
 ];
 
 /// Makes sure that every program of `programs` is there: installs what is missing as root on Debian.

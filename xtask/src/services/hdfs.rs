@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::Service;
 use super::process::Daemon;
+use super::{Purpose, Service};
 use crate::provision::maven::{self, Artifact};
 use crate::{command, net};
 
@@ -43,8 +43,8 @@ impl Service for Hdfs {
         &["hdfs"]
     }
 
-    fn requirement(&self) -> &'static str {
-        "hdfs"
+    fn purpose(&self) -> Purpose {
+        Purpose::Tests("hdfs")
     }
 
     fn provision(&self) -> Result<()> {

@@ -2,7 +2,9 @@
 
 mod endpoints;
 mod hdfs;
+mod nginx;
 mod process;
+mod tusd;
 mod versitygw;
 
 use std::fs::{self, File};
@@ -28,8 +30,8 @@ pub(crate) trait Service: Sync {
     /// Where in the file of endpoints this service stands.
     fn endpoint_key(&self) -> &'static [&'static str];
 
-    /// What `CAMPUSDISK_TEST_REQUIRE` calls the tests that need this service.
-    fn requirement(&self) -> &'static str;
+    /// What it is for.
+    fn purpose(&self) -> Purpose;
 
     /// Fetches or builds the program.
     ///
@@ -44,8 +46,17 @@ pub(crate) trait Service: Sync {
     fn start(&self, home: &Path) -> Result<Value>;
 }
 
+/// What a service is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Every test run needs it; `CAMPUSDISK_TEST_REQUIRE` names it so.
+    Tests(&'static str),
+    /// Benches compare with it; it starts only when named.
+    Peer,
+}
+
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 2] = [&hdfs::Hdfs, &versitygw::VersityGw];
+static ALL: [&dyn Service; 4] = [&hdfs::Hdfs, &versitygw::VersityGw, &nginx::Nginx, &tusd::Tusd];
 
 /// The names of all services.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -54,16 +65,23 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// What tests may require, each once.
 pub(crate) fn requirements() -> Vec<&'static str> {
-    let mut all: Vec<_> = ALL.iter().map(|service| service.requirement()).collect();
+    let named = |service: &&dyn Service| match service.purpose() {
+        Purpose::Tests(requirement) => Some(requirement),
+        Purpose::Peer => None,
+    };
+    let mut all: Vec<_> = ALL.iter().filter_map(named).collect();
+    all.sort_unstable();
     all.dedup();
     all
 }
 
-/// The named services, or all where none is named.
+/// The named services, or all that tests need where none is named.
 pub(crate) fn chosen(names: &[String]) -> Vec<&'static dyn Service> {
-    ALL.into_iter()
-        .filter(|service| names.is_empty() || names.iter().any(|name| name == service.name()))
-        .collect()
+    let is_chosen = |service: &&dyn Service| match names {
+        [] => service.purpose() != Purpose::Peer,
+        names => names.iter().any(|name| name == service.name()),
+    };
+    ALL.into_iter().filter(is_chosen).collect()
 }
 
 /// A server that runs, for the list at the end of a test run.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::Service;
 use super::process::Daemon;
+use super::{Purpose, Service};
 use crate::{net, provision};
 
 const VERSION: &str = "v1.8.0";
@@ -33,8 +33,8 @@ impl Service for VersityGw {
         &["s3", "versitygw"]
     }
 
-    fn requirement(&self) -> &'static str {
-        "s3"
+    fn purpose(&self) -> Purpose {
+        Purpose::Tests("s3")
     }
 
     fn provision(&self) -> Result<()> {
