@@ -252,32 +252,31 @@ impl Preconditions {
         let modified = current
             .and_then(|current| current.modified)
             .map(Timestamp::floor_to_second);
-        match (&self.if_match, self.if_unmodified_since, modified) {
+        if let Some(tags) = &self.if_match {
             // Step 1. `*` fails where nothing is there (§13.1.1).
-            (Some(tags), _, _) => {
-                if !current.is_some_and(|current| tags.match_strongly(&current.etag)) {
-                    return Verdict::Failed;
-                }
+            if !current.is_some_and(|current| tags.match_strongly(&current.etag)) {
+                return Verdict::Failed;
             }
+        } else if let (Some(date), Some(modified)) = (self.if_unmodified_since, modified)
+            && modified > date
+        {
             // Step 2, only without If-Match.
-            (None, Some(date), Some(modified)) if modified > date => return Verdict::Failed,
-            _ => {}
+            return Verdict::Failed;
         }
-        match (&self.if_none_match, self.if_modified_since, modified) {
+        if let Some(tags) = &self.if_none_match {
             // Step 3.
-            (Some(tags), _, _) => {
-                if current.is_some_and(|current| tags.match_weakly(&current.etag)) {
-                    return match purpose {
-                        Purpose::Read => Verdict::NotModified,
-                        Purpose::Write => Verdict::Failed,
-                    };
-                }
+            if current.is_some_and(|current| tags.match_weakly(&current.etag)) {
+                return match purpose {
+                    Purpose::Read => Verdict::NotModified,
+                    Purpose::Write => Verdict::Failed,
+                };
             }
+        } else if let (Purpose::Read, Some(date), Some(modified)) =
+            (purpose, self.if_modified_since, modified)
+            && modified <= date
+        {
             // Step 4, only without If-None-Match, only for GET and HEAD.
-            (None, Some(date), Some(modified)) if purpose == Purpose::Read && modified <= date => {
-                return Verdict::NotModified;
-            }
-            _ => {}
+            return Verdict::NotModified;
         }
         Verdict::Proceed
     }
