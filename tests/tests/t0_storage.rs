@@ -64,6 +64,6 @@ impl StorageHarness for LocalHarness {
     }
 
     fn limits(&self) -> StorageLimits {
-        StorageLimits::default()
+        StorageLimits::default().with_many_blobs(300)
     }
 }
