@@ -1,4 +1,5 @@
 //! Conformance suites, faulty wrappers, manual clock and ids for CampusDisk.
 
+pub mod catalog;
 pub mod manual;
 pub mod storage;
