@@ -70,6 +70,17 @@ impl ByteBody {
         self.left_bytes
     }
 
+    /// The bytes, where they are all there already and none was taken; else the body itself.
+    ///
+    /// # Errors
+    /// The body, when its bytes are still to come.
+    pub fn into_ready(self) -> Result<Bytes, Self> {
+        match self.source {
+            Source::Once(bytes) => Ok(bytes),
+            source => Err(Self { source, ..self }),
+        }
+    }
+
     /// Everything in one piece of memory.
     ///
     /// # Errors
