@@ -1,5 +1,3 @@
-//! Tests of the preconditions: each case of RFC 9110 by name.
-
 use super::*;
 
 fn now() -> Timestamp {

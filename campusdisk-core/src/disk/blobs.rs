@@ -1,0 +1,127 @@
+//! Blob keys for writers, and open readers for downloads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use tokio::sync::Mutex;
+
+use super::shared::Shared;
+use crate::catalog::record::{Blob, BlobState, Extent};
+use crate::catalog::{BlobStep, Change};
+use crate::storage::{BlobKey, BlobReader, BlobRef, BlobStore, CreateOptions, StoreName};
+use crate::{Policy, Result, Timestamp};
+
+/// Leased keys that no writer has taken yet, by store.
+#[derive(Default)]
+pub(super) struct Leases(Mutex<HashMap<StoreName, Vec<(BlobKey, Timestamp)>>>);
+
+/// Readers that were used lately.
+pub(super) struct Readers(Cache<(StoreName, BlobKey), Arc<dyn BlobReader>>);
+
+impl Readers {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let idle = Duration::from_secs(30);
+        Self(
+            Cache::builder()
+                .max_capacity(policy.open_readers)
+                .time_to_idle(idle)
+                .build(),
+        )
+    }
+}
+
+impl Shared {
+    /// A key that has its row and that no one else writes. Keys are leased in batches: a row before bytes, but not a
+    /// commit for each.
+    pub(super) async fn lease(&self, store: &StoreName) -> Result<BlobKey> {
+        let mut pools = self.leases.0.lock().await;
+        let now = self.now();
+        let pool = pools.entry(store.clone()).or_default();
+        // A key is handed out only while half of its lease is left: time to write a part in.
+        pool.retain(|&(_, until)| now + self.policy.blob_lease / 2 < until);
+        if let Some((key, _)) = pool.pop() {
+            return Ok(key);
+        }
+        let until = now + self.policy.blob_lease;
+        let mut set = self.change_set();
+        let mut fresh = Vec::new();
+        for _ in 0..self.policy.lease_batch.max(1) {
+            let key = BlobKey::generate(&*self.ids);
+            fresh.push((key, until));
+            set.push(Blob {
+                store: store.clone(),
+                key,
+                state: BlobState::Leased,
+                owner: self.instance.clone(),
+                until,
+                condemned: None,
+                refs: 0,
+            });
+        }
+        self.commit(set).await?;
+        *pool = fresh;
+        // The batch holds at least one key.
+        pool.pop().map(|(key, _)| key).ok_or_else(crate::Error::not_found)
+    }
+
+    /// Writes `pieces` as one blob.
+    pub(super) async fn write_blob(&self, store: &Arc<dyn BlobStore>, pieces: Vec<Bytes>) -> Result<Extent> {
+        let name = store.info().name.clone();
+        let key = self.lease(&name).await?;
+        let len_bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let mut writer = store
+            .create(&key, CreateOptions::default().with_expected_bytes(len_bytes))
+            .await?;
+        for piece in pieces {
+            writer.write(piece).await?;
+        }
+        writer.commit().await?;
+        Ok(Extent {
+            store: name,
+            blob: key,
+            blob_len_bytes: len_bytes,
+            offset_bytes: 0,
+            len_bytes,
+        })
+    }
+
+    /// A reader of the extent's blob, an open one where there is one.
+    pub(super) async fn reader(&self, extent: &Extent) -> Result<Arc<dyn BlobReader>> {
+        let key = (extent.store.clone(), extent.blob);
+        if let Some(reader) = self.readers.0.get(&key) {
+            return Ok(reader);
+        }
+        let store = self.store(&extent.store)?;
+        let blob = BlobRef {
+            key: extent.blob,
+            len_bytes: extent.blob_len_bytes,
+        };
+        let reader: Arc<dyn BlobReader> = Arc::from(store.open(&blob).await?);
+        self.readers.0.insert(key, reader.clone());
+        Ok(reader)
+    }
+
+    /// Forgets a reader that failed, or whose blob is deleted.
+    pub(super) fn forget_reader(&self, store: &StoreName, blob: BlobKey) {
+        self.readers.0.invalidate(&(store.clone(), blob));
+    }
+}
+
+/// One attachment for each extent.
+pub(super) fn attach(extents: &[Extent]) -> impl Iterator<Item = Change> + '_ {
+    steps(extents, BlobStep::Attach(1))
+}
+
+/// One detachment for each extent.
+pub(super) fn detach(extents: &[Extent]) -> impl Iterator<Item = Change> + '_ {
+    steps(extents, BlobStep::Detach(1))
+}
+
+fn steps(extents: &[Extent], step: BlobStep) -> impl Iterator<Item = Change> + '_ {
+    extents
+        .iter()
+        .map(move |extent| Change::Blob(extent.store.clone(), extent.blob, step))
+}

@@ -1,0 +1,40 @@
+//! The service: every use-case of drives, over the seams.
+
+mod access;
+mod blobs;
+mod browse;
+mod checksum;
+mod copy;
+mod download;
+mod hasher;
+mod intake;
+mod job;
+mod join;
+mod place;
+mod quota;
+mod relay;
+mod share;
+mod shared;
+mod sweep;
+mod throttle;
+mod trash;
+mod tree;
+mod upload;
+mod upload_writer;
+mod version;
+mod visit;
+mod watch;
+mod whole;
+
+pub use self::access::{Place, ReadGrant, WriteGrant};
+pub use self::browse::Listing;
+pub use self::checksum::{Algorithm, Checksum};
+pub use self::download::Download;
+pub use self::share::{ShareFacts, SharePassword, ShareSpec};
+pub use self::shared::{CampusDisk, Desk, Seams};
+pub use self::sweep::Swept;
+pub use self::trash::Restore;
+pub use self::tree::NodeUpdate;
+pub use self::upload::{AppendOptions, Appended, Appending, UploadFacts, UploadSpec};
+pub use self::visit::{Admission, Unlock, Visit, Visitor};
+pub use self::whole::{Put, PutOptions, Putting};

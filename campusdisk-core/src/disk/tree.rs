@@ -1,0 +1,157 @@
+//! Folders made, nodes renamed and moved.
+
+use super::access::{Place, WriteGrant};
+use super::shared::Desk;
+use crate::catalog::record::{Node, NodeKind};
+use crate::catalog::{Bound, Bulk, Change, Counter, Expect, RecordKey};
+use crate::{EntryName, Error, ErrorKind, NodeId, Result};
+
+/// What to change about a node.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct NodeUpdate {
+    /// Another name.
+    pub name: Option<EntryName>,
+    /// Another folder, perhaps in another drive.
+    pub parent: Option<NodeId>,
+    /// Only while the node has one of these versions; else [`Changed`](ErrorKind::Changed).
+    pub if_version: Option<Vec<u64>>,
+}
+
+impl Desk {
+    /// Makes a folder.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied) for the parent, [`AlreadyExists`](ErrorKind::AlreadyExists) when the name is taken,
+    /// [`InvalidInput`](ErrorKind::InvalidInput) in a file or too deep.
+    pub async fn create_folder(&self, parent: NodeId, name: EntryName) -> Result<Node> {
+        let place = self.may_write(parent).await?.folder()?;
+        self.check_depth(&place, 1)?;
+        let mut set = self.shared.change_set();
+        let node = self
+            .shared
+            .new_node(place.node.drive, parent, name.clone(), NodeKind::Folder, set.at);
+        set.push(Expect::ParentLive(parent))
+            .push(Expect::NameFree(parent, name))
+            .push(node.clone());
+        set.push(self.shared.node_event(&self.actor.account, "node.created", &node));
+        self.shared.commit(set).await?;
+        Ok(node)
+    }
+
+    /// Renames or moves a node. No byte moves.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied) for the node or the folder, [`AlreadyExists`](ErrorKind::AlreadyExists) when the name is taken,
+    /// [`Conflict`](ErrorKind::Conflict) for a folder into itself, [`Changed`](ErrorKind::Changed) when the node has another version than expected,
+    /// [`QuotaExceeded`](ErrorKind::QuotaExceeded) when another drive has no room for it, [`InvalidInput`](ErrorKind::InvalidInput) for a drive's root.
+    pub async fn update(&self, id: NodeId, update: NodeUpdate) -> Result<Node> {
+        let mut tries = 0;
+        loop {
+            match self.try_update(id, &update).await {
+                Err(error)
+                    if error.kind() == ErrorKind::Conflict && tries < self.shared.policy.race_tries =>
+                {
+                    // A cycle is a conflict too, and stays one however often it is tried.
+                    if error.operation() == Some(CYCLE) {
+                        return Err(error);
+                    }
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_update(&self, id: NodeId, update: &NodeUpdate) -> Result<Node> {
+        let grant = self.may_write(id).await?;
+        let place = self.fresh(grant).await?;
+        let old = &place.node;
+        check_version(old, update.if_version.as_deref())?;
+        let Some(old_parent) = old.parent else {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a drive's root can be neither renamed nor moved",
+            ));
+        };
+        let mut set = self.shared.change_set();
+        set.push(Expect::Version(RecordKey::Node(id), old.version));
+        let mut node = Node {
+            version: old.version + 1,
+            ..old.clone()
+        };
+        if let Some(name) = &update.name {
+            node.name = name.clone();
+        }
+        let mut rehome = None;
+        if let Some(parent) = update.parent.filter(|&parent| parent != old_parent) {
+            let mut target = self.fresh(self.may_write(parent).await?.folder()?).await?;
+            if old.kind == NodeKind::Folder {
+                // Read before the check for cycles: whoever moves a folder meanwhile changes it.
+                self.expect_tree(&target, &mut set).await?;
+                target = self.fresh(target).await?;
+                if target.is_within(id) {
+                    return Err(
+                        Error::new(ErrorKind::Conflict, "a folder can't be moved into itself").during(CYCLE),
+                    );
+                }
+                self.check_depth(&target, 1)?;
+            }
+            set.push(Expect::ParentLive(parent));
+            node.parent = Some(parent);
+            rehome = Some(target.node.drive).filter(|&drive| drive != old.drive);
+        }
+        set.push(node.clone());
+        if let Some(drive) = rehome {
+            set.push(Bulk::Rehome { root: id, drive });
+            node.drive = drive;
+        }
+        set.push(self.shared.node_event(&self.actor.account, "node.moved", &node));
+        self.shared.commit(set).await?;
+        Ok(node)
+    }
+
+    /// The node as the catalog has it now; still writable, as its drive's members did not change by that.
+    async fn fresh(&self, grant: WriteGrant) -> Result<WriteGrant> {
+        let place = self
+            .shared
+            .fresh_place(grant.node.id)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        Ok(WriteGrant::of(place))
+    }
+
+    /// Adds that no folder of the target's drive moved since now, and that one does.
+    async fn expect_tree(&self, target: &Place, set: &mut crate::catalog::ChangeSet) -> Result<()> {
+        let drive = self
+            .shared
+            .catalog
+            .drive(target.node.drive)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        set.push(Expect::TreeVersion(drive.id, drive.tree_version));
+        set.push(Change::Add(Counter::DriveTree(drive.id), 1, Bound::None));
+        Ok(())
+    }
+
+    fn check_depth(&self, parent: &Place, more: usize) -> Result<()> {
+        if parent.ancestors.len() + more > self.shared.policy.max_depth {
+            return Err(Error::invalid("parent", "lies too deep below the drive's root"));
+        }
+        Ok(())
+    }
+}
+
+/// Marks the one conflict that trying again does not mend.
+const CYCLE: &str = "move folder";
+
+/// Refuses a node that is not at an expected version (RFC 9110 §13.1.1, on the node's own facts).
+pub(super) fn check_version(node: &Node, expected: Option<&[u64]>) -> Result<()> {
+    match expected {
+        Some(versions) if !versions.contains(&node.version) => Err(Error::new(
+            ErrorKind::Changed,
+            "the entry is not as the request expects it",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,595 @@
+//! Shares as their visitors see them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use super::access::{Place, ReadGrant, WriteGrant};
+use super::copy::Taken;
+use super::download::Download;
+use super::place::is_lost_race;
+use super::shared::{CampusDisk, Desk, Shared};
+use super::upload::{AppendOptions, Appending, UploadFacts, UploadSpec};
+use super::watch::Right;
+use super::whole::{PutOptions, Putting};
+use crate::catalog::record::{Node, NodeKind, OnConflict, Role, Share, Ticket, Upload};
+use crate::catalog::{Bound, Change, ChildrenQuery, Counter, Expect, RecordKey};
+use crate::{EntryName, Error, ErrorKind, NodeId, Result, ShareId, TicketId, Timestamp, UploadId};
+
+/// Where a visitor comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor {
+    /// The client's address.
+    pub address: IpAddr,
+}
+
+/// A visit to a share that lives. Made by [`CampusDisk::visit`].
+#[derive(Clone)]
+pub struct Visit {
+    shared: Arc<Shared>,
+    share: Share,
+    root: Arc<Place>,
+    visitor: Visitor,
+}
+
+/// How a try of a password ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlock {
+    /// It fits; this ticket opens the share from now on.
+    Open(String),
+    /// It does not.
+    Wrong,
+    /// Too many wrong ones came; none is looked at for so long.
+    Later(Duration),
+}
+
+/// Proof that a visitor is let in, and as which client.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    client: String,
+    /// What the client should show next time, where it showed nothing yet.
+    fresh_ticket: Option<String>,
+}
+
+impl Admission {
+    /// A ticket that the client should keep (a browser as a cookie), so that it stays one client.
+    pub fn fresh_ticket(&self) -> Option<&str> {
+        self.fresh_ticket.as_deref()
+    }
+}
+
+impl CampusDisk {
+    /// A visit to the share whose link carries `token`.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound), always the same, when it is unknown, expired, revoked, not for this network, when what it shares is
+    /// gone, or when its maker may not share that any more.
+    pub async fn visit(&self, token: &str, visitor: Visitor) -> Result<Visit> {
+        let share = self
+            .0
+            .catalog
+            .share_by_token(token)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        let open = share.networks.is_empty()
+            || share
+                .networks
+                .iter()
+                .any(|network| network.contains(&visitor.address));
+        let root = self
+            .0
+            .shared_place(&share)
+            .await?
+            .filter(|_| open)
+            .ok_or_else(Error::not_found)?;
+        Ok(Visit {
+            shared: self.0.clone(),
+            share,
+            root,
+            visitor,
+        })
+    }
+}
+
+impl Shared {
+    /// What a share shares, while it lives.
+    async fn shared_place(&self, share: &Share) -> Result<Option<Arc<Place>>> {
+        if share.ended.is_some() || share.expires.is_some_and(|expires| expires <= self.now()) {
+            return Ok(None);
+        }
+        let Some(maker) = self.identity.actor(&share.maker).await? else {
+            return Ok(None);
+        };
+        let Some(place) = self.place(share.node).await? else {
+            return Ok(None);
+        };
+        let role = self.role(&maker, place.node.drive).await?;
+        Ok(role.filter(|&role| role >= Role::Contributor).map(|_| place))
+    }
+
+    pub(super) async fn share_lives(&self, id: ShareId) -> Result<bool> {
+        match self.catalog.share(id).await? {
+            Some(share) => Ok(self.shared_place(&share).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    /// A ticket as text: its id, and a signature that only this installation can make for this share.
+    fn sign_ticket(&self, share: ShareId, ticket: TicketId) -> String {
+        let mut token = ticket.as_u128().to_be_bytes().to_vec();
+        token.extend_from_slice(&self.ticket_signature(share, ticket));
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    fn read_ticket(&self, share: ShareId, text: &str) -> Option<TicketId> {
+        let token = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (id, signature) = token.split_first_chunk::<16>()?;
+        let ticket = TicketId::from_u128(u128::from_be_bytes(*id));
+        let fits: bool = self.ticket_signature(share, ticket).ct_eq(signature).into();
+        fits.then_some(ticket)
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    fn ticket_signature(&self, share: ShareId, ticket: TicketId) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.ticket_key).expect("HMAC takes keys of any length");
+        mac.update(b"share ticket");
+        mac.update(&share.as_u128().to_be_bytes());
+        mac.update(&ticket.as_u128().to_be_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl Visit {
+    /// The share.
+    pub fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// What it shares. Names and sizes may be told before a password, nothing else.
+    pub fn root(&self) -> &Node {
+        &self.root.node
+    }
+
+    /// Whether the share has no download left that `ticket` (or the address) could spend: it looks like a dead one then.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn is_used_up(&self, ticket: Option<&str>) -> Result<bool> {
+        let Some(limit) = self.share.max_downloads else {
+            return Ok(false);
+        };
+        if self.share.downloads < u64::from(limit) {
+            return Ok(false);
+        }
+        let spent = match self.client(ticket) {
+            Some(client) => self.shared.catalog.ticket_of(self.share.id, &client).await?,
+            None => None,
+        };
+        Ok(spent.is_none_or(|ticket| {
+            ticket
+                .budget_bytes
+                .is_some_and(|budget| ticket.granted_bytes >= budget)
+        }))
+    }
+
+    /// Tries a password.
+    ///
+    /// # Errors
+    /// What the catalog says; a wrong password is no error but [`Unlock::Wrong`].
+    pub async fn unlock(&self, password: &str) -> Result<Unlock> {
+        let Some(hash) = self.share.password.clone() else {
+            return Ok(Unlock::Open(self.fresh_ticket()));
+        };
+        let (throttles, id, address) = (&self.shared.throttles, self.share.id, self.visitor.address);
+        if let Some(wait) = throttles.wait(id, address, self.shared.now()) {
+            return Ok(Unlock::Later(wait));
+        }
+        let too_long = password.len() > self.shared.policy.max_share_password_bytes;
+        if too_long || !self.shared.password_fits(password.to_owned(), hash).await? {
+            throttles.failed(id, address, self.shared.now());
+            return Ok(Unlock::Wrong);
+        }
+        Ok(Unlock::Open(self.fresh_ticket()))
+    }
+
+    /// Lets the visitor in: by the ticket it shows, or, where there is no password, as its address.
+    ///
+    /// # Errors
+    /// [`Denied`](ErrorKind::Denied) when the password is missing.
+    pub fn admit(&self, ticket: Option<&str>) -> Result<Admission> {
+        match self.client(ticket) {
+            Some(client) => {
+                // A client known by its address gets a ticket of that same admission, so that it stays one client.
+                let known =
+                    ticket.is_some_and(|ticket| self.shared.read_ticket(self.share.id, ticket).is_some());
+                let fresh_ticket =
+                    (!known).then(|| self.shared.sign_ticket(self.share.id, self.address_ticket()));
+                Ok(Admission { client, fresh_ticket })
+            }
+            None => Err(Error::new(ErrorKind::Denied, "this share needs its password")),
+        }
+    }
+
+    /// A ticket of a client of its own, for a browser that opens the share's page.
+    pub fn page_ticket(&self) -> Option<String> {
+        self.share.password.is_none().then(|| self.fresh_ticket())
+    }
+
+    /// A file of the share to read. The first byte spends a download.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when it is not in the share, or the share takes files in; [`InvalidInput`](ErrorKind::InvalidInput) for a folder.
+    pub async fn download(&self, admission: &Admission, node: Option<NodeId>) -> Result<Download> {
+        let place = self.inside(node).await?;
+        let size_bytes = place.node.size_bytes;
+        let spent = Spent {
+            share: self.share.clone(),
+            client: admission.client.clone(),
+            budget_bytes: self.share.max_downloads.map(|_| size_bytes.saturating_mul(2)),
+        };
+        let right = Right::Share(self.share.id);
+        Download::new(self.shared.clone(), ReadGrant::of(place), right, Some(spent))
+    }
+
+    /// A node of the share.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when it is not in the share, or the share takes files in.
+    pub async fn node(&self, _: &Admission, node: Option<NodeId>) -> Result<Arc<Place>> {
+        self.inside(node).await
+    }
+
+    /// A page of a folder of the share.
+    ///
+    /// # Errors
+    /// As for [`node`](Self::node); [`InvalidInput`](ErrorKind::InvalidInput) for a file.
+    pub async fn children(
+        &self,
+        _: &Admission,
+        folder: Option<NodeId>,
+        query: &ChildrenQuery,
+    ) -> Result<super::Listing> {
+        let place = self.inside(folder).await?;
+        self.shared.list(&place, query).await
+    }
+
+    /// Puts a file into a share that takes files in. A taken name gets another; nothing is replaced.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for a share that is read, else as for [`Desk::put`].
+    pub async fn put(&self, _: &Admission, name: EntryName, options: PutOptions) -> Result<Putting> {
+        let folder = self.drop_folder()?;
+        let (parent, drive) = (folder.node.id, folder.node.drive);
+        let target = super::place::Target::Child {
+            parent,
+            folders: Vec::new(),
+            name,
+            on_conflict: OnConflict::Rename,
+        };
+        let right = (Right::Share(self.share.id), parent);
+        self.shared
+            .start_put(&self.share.maker, target, drive, None, options, right)
+            .await
+    }
+
+    /// Begins an upload into a share that takes files in.
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put) and [`Desk::create_upload`].
+    pub async fn create_upload(&self, _: &Admission, spec: UploadSpec) -> Result<UploadFacts> {
+        let folder = self.drop_folder()?;
+        let spec = UploadSpec {
+            on_conflict: OnConflict::Rename,
+            ..spec
+        };
+        let (maker, share) = (&self.share.maker, Some(self.share.id));
+        let upload = self.shared.new_upload(maker, share, folder.node.id, spec).await?;
+        self.shared.begin_upload(upload, &[]).await
+    }
+
+    /// Joins parts that came through this share.
+    ///
+    /// # Errors
+    /// As for [`Desk::join`].
+    pub async fn join(&self, _: &Admission, spec: UploadSpec, parts: &[UploadId]) -> Result<UploadFacts> {
+        let folder = self.drop_folder()?;
+        for part in parts {
+            self.own_upload(*part).await?;
+        }
+        let spec = UploadSpec {
+            on_conflict: OnConflict::Rename,
+            kind: crate::catalog::record::UploadKind::Joined,
+            ..spec
+        };
+        let (maker, share) = (&self.share.maker, Some(self.share.id));
+        let upload = self.shared.new_upload(maker, share, folder.node.id, spec).await?;
+        self.shared.join(upload, parts).await
+    }
+
+    /// An upload that came through this share.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for any other.
+    pub async fn upload(&self, _: &Admission, id: UploadId) -> Result<UploadFacts> {
+        self.own_upload(id).await?;
+        self.shared.take_over(id).await;
+        Ok(self.own_upload(id).await?.into())
+    }
+
+    /// Appends to an upload that came through this share.
+    ///
+    /// # Errors
+    /// As for [`Desk::append`].
+    pub async fn append(
+        &self,
+        _: &Admission,
+        id: UploadId,
+        offset_bytes: u64,
+        options: AppendOptions,
+    ) -> Result<Appending> {
+        self.own_upload(id).await?;
+        self.shared.append(id, offset_bytes, options).await
+    }
+
+    /// Gives up an upload that came through this share.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for any other.
+    pub async fn terminate(&self, _: &Admission, id: UploadId) -> Result<()> {
+        self.own_upload(id).await?;
+        self.shared.terminate(id).await
+    }
+
+    /// Copies what is shared into a folder of the visitor's own. It spends a download; no byte moves.
+    ///
+    /// # Errors
+    /// As for [`Desk::copy`]; [`NotFound`](ErrorKind::NotFound) when no download is left.
+    pub async fn save(&self, admission: &Admission, desk: &Desk, parent: Option<NodeId>) -> Result<Node> {
+        let source = self.inside(None).await?;
+        let parent = match parent {
+            Some(parent) => parent,
+            None => desk.home().await?.root,
+        };
+        let target: WriteGrant = desk.may_write(parent).await?.folder()?;
+        let budget_bytes = self
+            .share
+            .max_downloads
+            .map(|_| source.node.size_bytes.saturating_mul(2));
+        let spent = Spent {
+            share: self.share.clone(),
+            client: admission.client.clone(),
+            budget_bytes,
+        };
+        // A saved copy is a whole download: it takes the budget of one.
+        drop(
+            spent
+                .budget(self.shared.clone(), source.node.size_bytes)
+                .await?
+                .keep(),
+        );
+        self.shared
+            .copy(&desk.actor().account, &source, &target, None, Taken::Evade)
+            .await
+    }
+
+    /// The node, where it is the share's own or lies below it, in a share that is read.
+    async fn inside(&self, node: Option<NodeId>) -> Result<Arc<Place>> {
+        if self.share.drop {
+            return Err(Error::not_found());
+        }
+        match node {
+            None => Ok(self.root.clone()),
+            Some(node) => {
+                let place = self.shared.place(node).await?.ok_or_else(Error::not_found)?;
+                if place.is_within(self.share.node) {
+                    Ok(place)
+                } else {
+                    Err(Error::not_found())
+                }
+            }
+        }
+    }
+
+    fn drop_folder(&self) -> Result<&Place> {
+        let takes_files = self.share.drop && self.root.node.kind == NodeKind::Folder;
+        if takes_files {
+            Ok(&self.root)
+        } else {
+            Err(Error::not_found())
+        }
+    }
+
+    async fn own_upload(&self, id: UploadId) -> Result<Upload> {
+        let upload = self.shared.catalog.upload(id).await?;
+        upload
+            .filter(|upload| upload.share == Some(self.share.id))
+            .ok_or_else(Error::not_found)
+    }
+
+    fn fresh_ticket(&self) -> String {
+        let ticket = TicketId::from_u128(self.shared.ids.random());
+        self.shared.sign_ticket(self.share.id, ticket)
+    }
+
+    /// Which client this is; `None` when the password is missing.
+    fn client(&self, ticket: Option<&str>) -> Option<String> {
+        let ticket = ticket.and_then(|ticket| self.shared.read_ticket(self.share.id, ticket));
+        match ticket {
+            Some(ticket) => Some(ticket.to_string()),
+            None if self.share.password.is_none() => Some(self.address_ticket().to_string()),
+            None => None,
+        }
+    }
+
+    /// The ticket that stands for the visitor's address.
+    fn address_ticket(&self) -> TicketId {
+        use sha2::Digest;
+        let digest = Sha256::new()
+            .chain_update(self.shared.ticket_key)
+            .chain_update(self.share.id.as_u128().to_be_bytes())
+            .chain_update(self.visitor.address.to_string())
+            .finalize();
+        let (id, _) = digest.split_at(16);
+        TicketId::from_u128(id.iter().fold(0, |id, &byte| id << 8 | u128::from(byte)))
+    }
+}
+
+impl std::fmt::Debug for Visit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Visit")
+            .field("share", &self.share.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a client's bytes through a share are counted.
+#[derive(Clone)]
+pub(super) struct Spent {
+    share: Share,
+    client: String,
+    /// What the ticket may fetch in all, where the share counts downloads.
+    budget_bytes: Option<u64>,
+}
+
+impl Spent {
+    /// Spends the client's ticket, if it did not before, and takes a first slice of its budget.
+    pub(super) async fn budget(&self, shared: Arc<Shared>, wanted_bytes: u64) -> Result<Budget> {
+        let ticket = self.spend(&shared).await?;
+        let limit_bytes = ticket.budget_bytes;
+        let mut budget = Budget {
+            shared,
+            ticket: ticket.id,
+            limit_bytes,
+            left_bytes: 0,
+            wanted_bytes,
+        };
+        budget.take(1.min(wanted_bytes)).await?;
+        Ok(budget)
+    }
+
+    async fn spend(&self, shared: &Shared) -> Result<Ticket> {
+        let mut tries = 0;
+        loop {
+            if let Some(ticket) = shared.catalog.ticket_of(self.share.id, &self.client).await? {
+                return Ok(ticket);
+            }
+            let mut set = shared.change_set();
+            let ticket = Ticket {
+                id: TicketId::from_u128(shared.ids.random()),
+                share: self.share.id,
+                client: self.client.clone(),
+                spent: Some(set.at),
+                budget_bytes: self.budget_bytes,
+                created: set.at,
+                expires: self.share.expires.unwrap_or(Timestamp::from_millis(i64::MAX)),
+                version: 1,
+                granted_bytes: 0,
+            };
+            let bound = self
+                .share
+                .max_downloads
+                .map_or(Bound::None, |limit| Bound::AtMost(limit.into()));
+            set.push(Expect::Absent(RecordKey::Ticket(ticket.id)))
+                .push(ticket.clone());
+            set.push(Change::Add(Counter::ShareDownloads(self.share.id), 1, bound));
+            match shared.commit(set).await {
+                Ok(_) => return Ok(ticket),
+                Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(Error::not_found()),
+                // The same client's other request was faster.
+                Err(error) if is_lost_race(&error) && tries < shared.policy.race_tries => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Bytes of a ticket's budget, taken from the catalog in slices before they are sent. What is left goes back on drop.
+pub(super) struct Budget {
+    shared: Arc<Shared>,
+    ticket: TicketId,
+    limit_bytes: Option<u64>,
+    left_bytes: u64,
+    /// How many bytes are still to be paid for in all.
+    wanted_bytes: u64,
+}
+
+impl Budget {
+    /// Pays for bytes about to be sent.
+    pub(super) async fn pay(&mut self, bytes: u64) -> Result<()> {
+        if self.limit_bytes.is_none() {
+            return Ok(());
+        }
+        if self.left_bytes < bytes {
+            self.take(bytes - self.left_bytes).await?;
+        }
+        self.left_bytes = self.left_bytes.saturating_sub(bytes);
+        self.wanted_bytes = self.wanted_bytes.saturating_sub(bytes);
+        Ok(())
+    }
+
+    /// Keeps what is taken: nothing goes back.
+    fn keep(mut self) -> Self {
+        self.left_bytes = 0;
+        self
+    }
+
+    /// Takes at least `needed_bytes`, better a slice.
+    async fn take(&mut self, needed_bytes: u64) -> Result<()> {
+        let Some(limit) = self.limit_bytes else {
+            return Ok(());
+        };
+        let ahead = self
+            .wanted_bytes
+            .saturating_sub(self.left_bytes)
+            .min(self.shared.policy.ticket_slice_bytes);
+        for bytes in [ahead.max(needed_bytes), needed_bytes] {
+            let mut set = self.shared.change_set();
+            let bytes_signed = super::place::signed(bytes)?;
+            set.push(Change::Add(
+                Counter::TicketGranted(self.ticket),
+                bytes_signed,
+                Bound::AtMost(limit),
+            ));
+            match self.shared.commit(set).await {
+                Ok(_) => {
+                    self.left_bytes += bytes;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::LimitExceeded => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::not_found())
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        let (shared, left) = (self.shared.clone(), self.left_bytes);
+        let Ok(back) = super::place::signed(left) else {
+            return;
+        };
+        if back == 0 || self.limit_bytes.is_none() {
+            return;
+        }
+        let mut set = shared.change_set();
+        set.push(Change::Add(
+            Counter::TicketGranted(self.ticket),
+            -back,
+            Bound::None,
+        ));
+        let task = shared.clone();
+        shared.spawn(async move {
+            if let Err(error) = task.commit(set).await {
+                tracing::debug!(%error, "unsent bytes stay counted against a ticket");
+            }
+        });
+    }
+}
