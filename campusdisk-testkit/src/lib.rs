@@ -1,5 +1,4 @@
 //! Conformance suites, faulty wrappers, manual clock and ids for CampusDisk.
 
-pub mod catalog;
 pub mod manual;
 pub mod storage;
