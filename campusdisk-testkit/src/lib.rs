@@ -1,4 +1,6 @@
 //! Conformance suites, faulty wrappers, manual clock and ids for CampusDisk.
 
+#[cfg(feature = "accounts")]
+pub mod accounts;
 pub mod manual;
 pub mod storage;

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "campusdisk-axum",
         &["campusdisk-core", "campusdisk-accounts", "campusdisk-insight"],
     ),
-    ("campusdisk-testkit", &["campusdisk-core"]),
+    ("campusdisk-testkit", &["campusdisk-core", "campusdisk-accounts"]),
     ("xtask", &[]),
 ];
 

@@ -149,7 +149,8 @@ fn apply(record: &mut AccountRecord, update: AccountUpdate) -> Vec<AccountChange
     account.admin = update.admin.unwrap_or(account.admin);
     account.quota_bytes = update.quota_bytes.unwrap_or(account.quota_bytes);
     let mut further = Vec::new();
-    if could_administer && !(account.admin && !account.locked) {
+    let can_administer = account.admin && !account.locked;
+    if could_administer && !can_administer {
         further.push(AccountChange::ExpectOtherAdministrator(account.id.clone()));
     }
     if account.locked && !was_locked {
