@@ -1,4 +1,4 @@
-//! Every store of accounts keeps its contract, and what people and administrators do with accounts ends as promised.
+//! Every store of accounts keeps its contract.
 
 use campusdisk_testkit::accounts::MemoryAccountsHarness;
 use campusdisk_testkit::accounts_conformance;

@@ -2,7 +2,7 @@
 
 use campusdisk_accounts::{
     About, AccountChange, AccountKey, AccountQuery, Commit, DisplayName, GroupQuery, PasswordHash, Phone,
-    SecretHash,
+    SecretHash, Username,
 };
 
 use super::super::AccountsHarness;
