@@ -1,0 +1,177 @@
+//! Which file is what under a store's root, and how a file gets there for good.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use campusdisk_core::storage::BlobKey;
+use campusdisk_core::{IdSource, RandomIds};
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
+/// The end of a temporary file's name.
+const TEMPORARY_SUFFIX: &str = ".part";
+
+/// The paths under one root.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+    /// Folders this process knows to be on the disk, by the three letters they stand for.
+    durable: Mutex<HashSet<[u8; 3]>>,
+}
+
+impl Layout {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            durable: Mutex::new(HashSet::new()),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The file of a blob.
+    pub(crate) fn blob(&self, key: &BlobKey) -> PathBuf {
+        let mut path = self.folder(key);
+        path.push(key.as_str());
+        path
+    }
+
+    /// The file that says whose the root is.
+    pub(crate) fn identity(&self) -> PathBuf {
+        self.root.join(".campusdisk/identity")
+    }
+
+    /// The folder of temporary files: on the file system of the blobs, or they could not be moved.
+    pub(crate) fn temporaries(&self) -> PathBuf {
+        self.root.join(".campusdisk/tmp")
+    }
+
+    /// A path for a temporary file that nobody else uses.
+    pub(crate) fn temporary(&self, what: &str) -> PathBuf {
+        let random = RandomIds.random();
+        self.temporaries()
+            .join(format!("{what}-{random:032x}{TEMPORARY_SUFFIX}"))
+    }
+
+    /// Whether a file in the folder of temporary files is one of ours.
+    pub(crate) fn is_temporary(name: &str) -> bool {
+        let stem = name.strip_suffix(TEMPORARY_SUFFIX);
+        stem.and_then(|stem| stem.rsplit_once('-'))
+            .is_some_and(|(_, random)| {
+                random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+            })
+    }
+
+    /// Makes the root and what belongs into it.
+    pub(crate) fn make_root(&self) -> io::Result<()> {
+        fs::create_dir_all(self.temporaries())?;
+        sync_folder(&self.root.join(".campusdisk"))?;
+        sync_folder(&self.root)
+    }
+
+    /// Fails where the root is gone, as when its disk is not mounted: then a missing file says nothing.
+    pub(crate) fn check_root(&self) -> io::Result<()> {
+        fs::metadata(self.temporaries()).map(drop)
+    }
+
+    /// Moves a synced temporary file to the blob's place, for good and without overwriting.
+    pub(crate) fn publish(&self, temporary: &Path, key: &BlobKey) -> io::Result<()> {
+        let target = self.blob(key);
+        self.make_folders(key)?;
+        match rename_new(temporary, &target) {
+            // An operator removed an empty folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.durable().clear();
+                self.make_folders(key)?;
+                rename_new(temporary, &target)?;
+            }
+            outcome => outcome?,
+        }
+        sync_folder(&self.folder(key))
+    }
+
+    fn folder(&self, key: &BlobKey) -> PathBuf {
+        let (outer, inner) = key.folders();
+        // One allocation for the longest path under the root.
+        let mut path = PathBuf::with_capacity(self.root.as_os_str().len() + 32);
+        path.push(&self.root);
+        path.push(outer);
+        path.push(inner);
+        path
+    }
+
+    /// Makes the folders of `key`, on the disk too: a blob in a folder that a crash removes would be lost.
+    fn make_folders(&self, key: &BlobKey) -> io::Result<()> {
+        let letters = <[u8; 3]>::try_from(key.as_str().as_bytes().get(..3).unwrap_or_default());
+        if letters.is_ok_and(|letters| self.durable().contains(&letters)) {
+            return Ok(());
+        }
+        let inner = self.folder(key);
+        let outer = self.root.join(key.folders().0);
+        fs::create_dir_all(&inner)?;
+        // Somebody else may have made them without having synced them yet.
+        sync_folder(&self.root)?;
+        sync_folder(&outer)?;
+        self.durable().extend(letters);
+        Ok(())
+    }
+
+    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 3]>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Renames, but fails with `AlreadyExists` where `to` is taken.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // NFS and some FUSE file systems can't; a hard link never overwrites either.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Puts the entries of a folder on the disk.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_is_told_from_a_foreign_one() {
+        let layout = Layout::new("/srv".into());
+        let path = layout.temporary("0123");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(Layout::is_temporary(name), "{name}");
+        for foreign in ["notes.part", "a-b.part", "0123-0123", ".part", "x"] {
+            assert!(!Layout::is_temporary(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_rename_never_overwrites() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, "new").unwrap();
+        fs::write(&to, "old").unwrap();
+        assert_eq!(
+            rename_new(&from, &to).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        fs::remove_file(&to).unwrap();
+        rename_new(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+        assert!(!from.exists());
+    }
+}

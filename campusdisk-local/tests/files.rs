@@ -1,0 +1,129 @@
+//! What other hands and dead processes do to the files of a store.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions, LocalPath, StoreName};
+use campusdisk_core::{ErrorKind, InstallationId, RandomIds, Span};
+use campusdisk_local::{LocalConfig, LocalStore};
+use futures::StreamExt;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn store(root: &Path) -> LocalStore {
+    let name = StoreName::parse("primary").unwrap();
+    LocalStore::open(LocalConfig::new(name, root)).await.unwrap()
+}
+
+async fn put(store: &LocalStore, bytes: Vec<u8>) -> BlobRef {
+    let key = BlobKey::generate(&RandomIds);
+    let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
+    writer.write(Bytes::from(bytes)).await.unwrap();
+    let len_bytes = writer.commit().await.unwrap().len_bytes;
+    BlobRef { key, len_bytes }
+}
+
+/// The one temporary file of the store.
+fn temporary(root: &Path) -> std::path::PathBuf {
+    let mut found = std::fs::read_dir(root.join(".campusdisk/tmp")).unwrap();
+    found.next().unwrap().unwrap().path()
+}
+
+#[tokio::test]
+async fn a_file_cut_in_mid_read_is_corrupt_and_never_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let blob = put(&store, vec![1; 4 << 20]).await;
+    let reader = store.open(&blob).await.unwrap();
+    let mut body = reader.read(Span::whole(blob.len_bytes).unwrap()).await.unwrap();
+    body.next().await.unwrap().unwrap();
+    let file = OpenOptions::new().write(true).open(store.local_path(&blob.key));
+    file.unwrap().set_len(1 << 20).unwrap();
+    let error = loop {
+        match body.next().await.expect("it does not end as if whole") {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_another_length_at_commit_is_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let key = BlobKey::generate(&RandomIds);
+    let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
+    for _ in 0..3 {
+        writer.write(Bytes::from(vec![1; 1 << 20])).await.unwrap();
+    }
+    let file = OpenOptions::new().append(true).open(temporary(folder.path()));
+    std::io::Write::write_all(&mut file.unwrap(), b"foreign").unwrap();
+    let error = writer.commit().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+    assert!(store.list("", None).next().await.is_none());
+}
+
+#[tokio::test]
+async fn tidy_removes_what_a_dead_process_left_and_spares_an_old_writer_that_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let key = BlobKey::generate(&RandomIds);
+    let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
+    let long_ago = SystemTime::now() - 2 * HOUR;
+    let living = temporary(folder.path());
+    File::open(&living).unwrap().set_modified(long_ago).unwrap();
+    // A killed process leaves the file and the system takes its lock away.
+    let temporaries = folder.path().join(".campusdisk/tmp");
+    let dead = temporaries.join(format!("{key}-{}.part", "0".repeat(32)));
+    let young = temporaries.join(format!("{key}-{}.part", "1".repeat(32)));
+    let foreign = temporaries.join("notes.part");
+    for path in [&dead, &young, &foreign] {
+        std::fs::write(path, "half a blob").unwrap();
+    }
+    for path in [&dead, &foreign] {
+        File::open(path).unwrap().set_modified(long_ago).unwrap();
+    }
+    assert_eq!(store.tidy(HOUR).await.unwrap(), 1);
+    assert!(!dead.exists() && young.exists() && foreign.exists());
+    writer.write(Bytes::from_static(b"still here")).await.unwrap();
+    writer.commit().await.expect("its file was spared");
+    assert_eq!(store.tidy(Duration::ZERO).await.unwrap(), 1);
+    assert!(!young.exists() && foreign.exists());
+}
+
+#[tokio::test]
+async fn an_emptied_folder_that_somebody_removed_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let first: BlobKey = "0a100000000000000000000000".parse().unwrap();
+    let second: BlobKey = "0a100000000000000000000001".parse().unwrap();
+    for key in [first, second] {
+        let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
+        writer.write(Bytes::from_static(b"x")).await.unwrap();
+        writer.commit().await.unwrap();
+        store.delete(&[key]).await.unwrap();
+        std::fs::remove_dir_all(folder.path().join("0a")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_identity_is_nobodys_and_refuses_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    std::fs::write(folder.path().join(".campusdisk/identity"), "").unwrap();
+    let error = store.claim(InstallationId::from_u128(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_root_that_is_a_file_says_so_at_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "x").unwrap();
+    let config = LocalConfig::new(StoreName::parse("primary").unwrap(), path);
+    let error = LocalStore::open(config).await.unwrap_err();
+    assert_eq!(error.operation(), Some("open store"));
+}
