@@ -1,4 +1,9 @@
 //! What other hands and dead processes do to the files of a store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;

@@ -1,4 +1,9 @@
 //! What happens on a disk that is full or read-only: a real one of 32 MiB, mounted in a namespace of the test's own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 use std::process::Command;

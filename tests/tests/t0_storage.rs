@@ -1,4 +1,9 @@
 //! Every store that needs no service keeps the storage contract.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +12,50 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use campusdisk_core::Result;
 use campusdisk_core::storage::{BlobStore, StoreName};
+use campusdisk_core::wrap::{
+    LimitOptions, LimitStore, RetryOptions, RetryStore, TimeoutOptions, TimeoutStore, TraceStore,
+};
 use campusdisk_local::{LocalConfig, LocalStore};
-use campusdisk_testkit::storage::{MemoryHarness, StorageHarness, StorageLimits};
+use campusdisk_testkit::storage::{MemoryHarness, StorageHarness, StorageLimits, Wrapped};
 use campusdisk_testkit::storage_conformance;
 
 storage_conformance!(memory, MemoryHarness::fresh());
 storage_conformance!(local, LocalHarness::fresh().await);
+storage_conformance!(
+    retry,
+    Wrapped::new(MemoryHarness::fresh(), |store| {
+        Arc::new(RetryStore::new(store, RetryOptions::default()))
+    })
+);
+storage_conformance!(
+    timeout,
+    Wrapped::new(MemoryHarness::fresh(), |store| {
+        Arc::new(TimeoutStore::new(store, TimeoutOptions::default()))
+    })
+);
+storage_conformance!(
+    limit,
+    Wrapped::new(MemoryHarness::fresh(), |store| {
+        let few = LimitOptions::default()
+            .with_reads(2)
+            .with_writers(2)
+            .with_calls(1);
+        Arc::new(LimitStore::new(store, few))
+    })
+);
+storage_conformance!(
+    trace,
+    Wrapped::new(MemoryHarness::fresh(), |store| Arc::new(TraceStore::new(store)))
+);
+storage_conformance!(
+    every_wrapper_around_local,
+    Wrapped::new(LocalHarness::fresh().await, |store| {
+        let store = Arc::new(TimeoutStore::new(store, TimeoutOptions::default()));
+        let store = Arc::new(RetryStore::new(store, RetryOptions::default()));
+        let store = Arc::new(LimitStore::new(store, LimitOptions::default()));
+        Arc::new(TraceStore::new(store))
+    })
+);
 
 /// A local store in a temporary folder.
 #[derive(Debug)]
