@@ -2,5 +2,6 @@
 
 #[cfg(feature = "accounts")]
 pub mod accounts;
+pub mod catalog;
 pub mod manual;
 pub mod storage;

@@ -1,0 +1,270 @@
+//! Reads of drives, members, versions, contents, shares and the outbox: M1.
+
+use std::sync::Arc;
+
+use campusdisk_core::catalog::record::{Member, Role, Subject};
+use campusdisk_core::catalog::{Catalog, Change, RecordKey};
+use campusdisk_core::{ContentId, DriveId, GroupId, NodeId, ShareId};
+
+use super::desk::{Desk, account, at};
+
+fn group(text: &str) -> Subject {
+    Subject::Group(GroupId::parse(text).expect("cases name groups well"))
+}
+
+fn person(text: &str) -> Subject {
+    Subject::Account(account(text))
+}
+
+pub async fn m1_drives_come_page_by_page(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let mut expected = Vec::new();
+    for _ in 0..11 {
+        expected.push(desk.drive().await);
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = desk.catalog.drives(after, 4).await.expect("answered");
+        assert!(page.len() <= 4);
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        seen.extend(page);
+    }
+    assert_eq!(seen, expected);
+    assert_eq!(
+        desk.catalog
+            .drive(DriveId::from_u128(9999))
+            .await
+            .expect("answered"),
+        None
+    );
+}
+
+pub async fn m1_a_drive_is_listed_once_with_the_highest_role(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let (one, two, three) = (desk.drive().await, desk.drive().await, desk.drive().await);
+    let member = |drive: DriveId, subject, role| Member { drive, subject, role };
+    let rows = [
+        member(one.id, person("mei"), Role::Reader),
+        member(one.id, group("physics"), Role::Manager),
+        member(one.id, group("staff"), Role::Contributor),
+        member(two.id, group("staff"), Role::Contributor),
+        member(two.id, person("lin"), Role::Manager),
+        // A group with the name of an account is somebody else.
+        member(three.id, group("mei"), Role::Manager),
+    ];
+    desk.apply(rows.map(Change::from).to_vec()).await;
+
+    let subjects = [person("mei"), group("staff"), group("physics"), group("nobody")];
+    let mine = desk.catalog.drives_of(&subjects).await.expect("answered");
+    assert_eq!(
+        mine,
+        [(one.clone(), Role::Manager), (two.clone(), Role::Contributor)]
+    );
+    let alone = desk.catalog.drives_of(&[person("mei")]).await;
+    assert_eq!(alone.expect("answered"), [(one.clone(), Role::Reader)]);
+    assert_eq!(desk.catalog.drives_of(&[]).await.expect("answered"), []);
+
+    desk.apply(vec![Change::Delete(RecordKey::Member(one.id, group("physics")))])
+        .await;
+    let less = desk.catalog.drives_of(&subjects).await.expect("answered");
+    assert_eq!(less.first().map(|(_, role)| *role), Some(Role::Contributor));
+}
+
+pub async fn m1_members_are_ordered_by_subject(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let drive = desk.drive().await;
+    let other = desk.drive().await;
+    let subjects = [
+        group("a"),
+        person("b"),
+        person("B"),
+        group("B"),
+        person("a"),
+        person("~"),
+    ];
+    let mut expected: Vec<_> = subjects
+        .into_iter()
+        .map(|subject| Member {
+            drive: drive.id,
+            subject,
+            role: Role::Reader,
+        })
+        .collect();
+    desk.apply(expected.iter().cloned().map(Change::from).collect())
+        .await;
+    desk.put(Member {
+        drive: other.id,
+        subject: person("c"),
+        role: Role::Reader,
+    })
+    .await;
+    expected.sort_by(|one, other| one.subject.cmp(&other.subject));
+    assert_eq!(desk.catalog.members(drive.id).await.expect("answered"), expected);
+}
+
+pub async fn m1_versions_come_newest_first_page_by_page(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let drive = desk.drive().await;
+    let (mut file, other) = (desk.file(&drive, "a"), desk.file(&drive, "b"));
+    let content = desk.content(&desk.blob(), 3);
+    desk.apply(vec![
+        file.clone().into(),
+        other.clone().into(),
+        desk.version(&other, &content).into(),
+    ])
+    .await;
+    let mut expected = Vec::new();
+    for number in [1, 2, 5, 8, 9, 40] {
+        file.version = number;
+        expected.push(desk.version(&file, &content));
+    }
+    desk.apply(expected.iter().cloned().map(Into::into).collect())
+        .await;
+    expected.reverse();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = desk.catalog.versions(file.id, before, 4).await;
+        let page = page.expect("answered");
+        assert!(page.len() <= 4);
+        let Some(last) = page.last() else { break };
+        before = Some(last.number);
+        seen.extend(page);
+    }
+    assert_eq!(seen, expected);
+    assert_eq!(
+        desk.catalog.version(file.id, 5).await.expect("answered"),
+        expected.into_iter().find(|version| version.number == 5)
+    );
+    assert_eq!(desk.catalog.version(file.id, 6).await.expect("answered"), None);
+}
+
+pub async fn m1_a_content_is_found_by_its_hash_where_one_may_look(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let (drive, other) = (desk.drive().await, desk.drive().await);
+    let file = desk.file(&drive, "a");
+    let mut content = desk.content(&desk.blob(), 3);
+    content.sha256 = Some([8; 32]);
+    let mut unreferred = desk.content(&desk.blob(), 4);
+    unreferred.sha256 = Some([9; 32]);
+    desk.apply(vec![
+        file.clone().into(),
+        content.clone().into(),
+        unreferred.into(),
+        desk.version(&file, &content).into(),
+    ])
+    .await;
+    let look = async |drives: &[DriveId], byte: u8, size| {
+        let found = desk.catalog.content_by_sha256(drives, &[byte; 32], size).await;
+        found.expect("answered")
+    };
+    assert_eq!(look(&[other.id, drive.id], 8, 3).await, Some(content.id));
+    let none: Option<ContentId> = None;
+    assert_eq!(look(&[drive.id], 8, 4).await, none);
+    assert_eq!(look(&[drive.id], 9, 4).await, none);
+    assert_eq!(look(&[other.id], 8, 3).await, none);
+    assert_eq!(look(&[], 8, 3).await, none);
+}
+
+pub async fn m1_shares_of_a_maker_come_newest_first_page_by_page(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let drive = desk.drive().await;
+    let mut expected = Vec::new();
+    for number in 0..14 {
+        let mut share = desk.share(drive.root);
+        match number % 4 {
+            1 => share.maker = account("lin"),
+            2 => share.ended = Some(at(1)),
+            _ => expected.push(share.clone()),
+        }
+        desk.put(share).await;
+    }
+    expected.reverse();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = desk.catalog.shares_of(&account("mei"), before, 3).await;
+        let page = page.expect("answered");
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        seen.extend(page);
+    }
+    assert_eq!(seen, expected);
+    let none = desk.catalog.share(ShareId::from_u128(9999)).await;
+    assert_eq!(none.expect("answered"), None);
+}
+
+pub async fn m1_events_come_in_the_order_of_their_commits(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let mut expected = Vec::new();
+    for number in 0..10 {
+        let owner = [Some("mei"), Some("lin"), None]
+            .get(number % 3)
+            .copied()
+            .flatten();
+        let (first, second) = (desk.event(owner, "first"), desk.event(owner, "second"));
+        // Later ids first: the order is that of the commits, not that of the ids.
+        desk.apply(vec![second.clone().into(), first.clone().into()])
+            .await;
+        expected.extend([second, first]);
+    }
+    assert_eq!(desk.catalog.events(100).await.expect("answered"), expected);
+    let oldest = desk.catalog.events(3).await.expect("answered");
+    assert_eq!(Some(oldest.as_slice()), expected.get(..3));
+    let relayed = oldest
+        .into_iter()
+        .map(|event| Change::Delete(RecordKey::Event(event.id)));
+    desk.apply(relayed.collect()).await;
+    let left = desk.catalog.events(100).await.expect("answered");
+    assert_eq!(Some(left.as_slice()), expected.get(3..));
+}
+
+pub async fn m1_racing_events_of_one_account_keep_their_order(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let tasks: Vec<_> = ["mei", "lin", "ada", "bo"]
+        .into_iter()
+        .map(|owner| {
+            let desk = desk.clone();
+            tokio::spawn(async move {
+                let mut sent = Vec::new();
+                for number in 0..10 {
+                    let event = desk.event(Some(owner), &format!("fact {number}"));
+                    desk.put(event.clone()).await;
+                    sent.push(event);
+                }
+                (account(owner), sent)
+            })
+        })
+        .collect();
+    for task in tasks {
+        let (owner, sent) = task.await.expect("no panic");
+        let all = desk.catalog.events(1000).await.expect("answered");
+        let kept: Vec<_> = all
+            .into_iter()
+            .filter(|event| event.account.as_ref() == Some(&owner))
+            .collect();
+        assert_eq!(kept, sent);
+    }
+}
+
+pub async fn m1_what_was_never_put_is_not_there(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let drive = desk.drive().await;
+    let nobody = NodeId::from_u128(9999);
+    let blob = desk.blob();
+    assert_eq!(desk.read_node(nobody).await, None);
+    assert_eq!(desk.read_blob(&blob).await, None);
+    assert_eq!(desk.read_content(ContentId::from_u128(9999)).await, None);
+    let catalog = &desk.catalog;
+    assert_eq!(catalog.lease("none").await.expect("answered"), None);
+    assert_eq!(catalog.members(drive.id).await.expect("answered"), []);
+    assert_eq!(catalog.versions(nobody, None, 9).await.expect("answered"), []);
+    assert_eq!(
+        catalog
+            .uploads_of(&account("mei"), None, 9)
+            .await
+            .expect("answered"),
+        []
+    );
+    assert_eq!(catalog.share_by_token("none").await.expect("answered"), None);
+}
