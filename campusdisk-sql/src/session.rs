@@ -1,0 +1,306 @@
+//! One connection of either database, behind the few calls that the statements need.
+
+use campusdisk_core::{Error, ErrorKind, Timestamp};
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Row as _};
+
+use crate::failure::{Failure, Outcome};
+
+/// The text of a statement: fixed, or put together from fixed parts. Values never are part of it.
+pub(crate) type Sql = std::borrow::Cow<'static, str>;
+
+/// A connection with a transaction on it.
+#[derive(Debug)]
+pub(crate) enum Session {
+    Sqlite(SqliteConnection),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Session {
+    /// Runs a statement and says how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: impl Into<Sql>, args: Args) -> Outcome<u64> {
+        let sql = AssertSqlSafe(sql.into());
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, args.for_sqlite()?);
+                query.execute(connection).await?.rows_affected()
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with(sql, args.for_postgres()?);
+                query.execute(&mut **connection).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(crate) async fn rows(&mut self, sql: impl Into<Sql>, args: Args) -> Outcome<Vec<Row>> {
+        let sql = AssertSqlSafe(sql.into());
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, args.for_sqlite()?);
+                let rows = query.fetch_all(connection).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with(sql, args.for_postgres()?);
+                let rows = query.fetch_all(&mut **connection).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// Runs a statement that returns at most one row.
+    pub(crate) async fn row(&mut self, sql: impl Into<Sql>, args: Args) -> Outcome<Option<Row>> {
+        Ok(self.rows(sql, args).await?.into_iter().next())
+    }
+
+    /// `sql`, keeping the rows it reads as they are until the transaction ends. SQLite has one writer: nothing to lock.
+    pub(crate) fn locking(&self, sql: impl Into<Sql>) -> Sql {
+        match self {
+            Self::Sqlite(_) => sql.into(),
+            Self::Postgres(_) => format!("{} FOR UPDATE", sql.into()).into(),
+        }
+    }
+}
+
+enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Blob(Option<Vec<u8>>),
+}
+
+/// What the placeholders `$1`, `$2`, … of a statement stand for.
+#[derive(Default)]
+pub(crate) struct Args {
+    values: Vec<Value>,
+    too_large: bool,
+}
+
+impl Args {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many there are: the number of the last placeholder.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn push_int(&mut self, value: Option<i64>) {
+        self.values.push(Value::Int(value));
+    }
+
+    pub(crate) fn push_count(&mut self, value: Option<u64>) {
+        let small = value.map(i64::try_from);
+        self.too_large |= matches!(small, Some(Err(_)));
+        self.push_int(small.and_then(Result::ok));
+    }
+
+    pub(crate) fn push_text(&mut self, value: Option<&str>) {
+        self.values.push(Value::Text(value.map(str::to_owned)));
+    }
+
+    pub(crate) fn push_blob(&mut self, value: Option<&[u8]>) {
+        self.values.push(Value::Blob(value.map(<[u8]>::to_vec)));
+    }
+
+    pub(crate) fn push_id(&mut self, value: Option<u128>) {
+        // Big-endian bytes sort as the numbers do.
+        self.push_blob(value.map(u128::to_be_bytes).as_ref().map(<[u8; 16]>::as_slice));
+    }
+
+    pub(crate) fn int(mut self, value: i64) -> Self {
+        self.push_int(Some(value));
+        self
+    }
+
+    pub(crate) fn time(self, value: Timestamp) -> Self {
+        self.int(value.as_millis())
+    }
+
+    pub(crate) fn opt_time(mut self, value: Option<Timestamp>) -> Self {
+        self.push_int(value.map(Timestamp::as_millis));
+        self
+    }
+
+    pub(crate) fn count(mut self, value: u64) -> Self {
+        self.push_count(Some(value));
+        self
+    }
+
+    pub(crate) fn opt_count(mut self, value: Option<u64>) -> Self {
+        self.push_count(value);
+        self
+    }
+
+    pub(crate) fn text(mut self, value: &str) -> Self {
+        self.push_text(Some(value));
+        self
+    }
+
+    pub(crate) fn opt_text(mut self, value: Option<&str>) -> Self {
+        self.push_text(value);
+        self
+    }
+
+    pub(crate) fn blob(mut self, value: &[u8]) -> Self {
+        self.push_blob(Some(value));
+        self
+    }
+
+    pub(crate) fn opt_blob(mut self, value: Option<&[u8]>) -> Self {
+        self.push_blob(value);
+        self
+    }
+
+    pub(crate) fn id(mut self, value: u128) -> Self {
+        self.push_id(Some(value));
+        self
+    }
+
+    pub(crate) fn opt_id(mut self, value: Option<u128>) -> Self {
+        self.push_id(value);
+        self
+    }
+
+    fn check(&self) -> Outcome<()> {
+        if self.too_large {
+            let message = "a number is above the largest one a catalog keeps, 2^63 - 1";
+            return Err(Failure::refused(ErrorKind::InvalidInput, message));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn for_sqlite(self) -> Outcome<SqliteArguments> {
+        self.check()?;
+        let mut args = SqliteArguments::default();
+        for value in self.values {
+            match value {
+                Value::Int(value) => args.add(value),
+                Value::Text(value) => args.add(value),
+                Value::Blob(value) => args.add(value),
+            }
+            .map_err(unencodable)?;
+        }
+        Ok(args)
+    }
+
+    pub(crate) fn for_postgres(self) -> Outcome<PgArguments> {
+        self.check()?;
+        let mut args = PgArguments::default();
+        for value in self.values {
+            match value {
+                Value::Int(value) => args.add(value),
+                Value::Text(value) => args.add(value),
+                Value::Blob(value) => args.add(value),
+            }
+            .map_err(unencodable)?;
+        }
+        Ok(args)
+    }
+}
+
+fn unencodable(cause: sqlx::error::BoxDynError) -> Failure {
+    let error = Error::new(ErrorKind::Internal, "a value can't be sent to the database");
+    Failure::Refused(error.because(cause))
+}
+
+/// A row of either database.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// Reads a row's columns from the left to the right.
+pub(crate) struct Columns<'r> {
+    row: &'r Row,
+    next: usize,
+}
+
+macro_rules! optional_column {
+    ($name:ident, $type:ty) => {
+        pub(crate) fn $name(&mut self) -> Outcome<Option<$type>> {
+            let index = self.next;
+            self.next += 1;
+            Ok(match self.row {
+                Row::Sqlite(row) => row.try_get(index)?,
+                Row::Postgres(row) => row.try_get(index)?,
+            })
+        }
+    };
+}
+
+macro_rules! column {
+    ($name:ident, $optional:ident, $type:ty) => {
+        optional_column!($optional, $type);
+
+        pub(crate) fn $name(&mut self) -> Outcome<$type> {
+            self.$optional()?
+                .ok_or_else(|| Failure::unreadable("a column without its value"))
+        }
+    };
+}
+
+impl<'r> Columns<'r> {
+    pub(crate) fn of(row: &'r Row) -> Self {
+        Self { row, next: 0 }
+    }
+
+    column!(int, opt_int, i64);
+    column!(text, opt_text, &'r str);
+    optional_column!(opt_blob, &'r [u8]);
+
+    pub(crate) fn time(&mut self) -> Outcome<Timestamp> {
+        self.int().map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn opt_time(&mut self) -> Outcome<Option<Timestamp>> {
+        Ok(self.opt_int()?.map(Timestamp::from_millis))
+    }
+
+    pub(crate) fn opt_count(&mut self) -> Outcome<Option<u64>> {
+        let value = self.opt_int()?.map(u64::try_from);
+        value
+            .transpose()
+            .map_err(|_| Failure::unreadable("a negative count"))
+    }
+
+    pub(crate) fn count(&mut self) -> Outcome<u64> {
+        self.opt_count()?
+            .ok_or_else(|| Failure::unreadable("a count that is missing"))
+    }
+
+    pub(crate) fn opt_id(&mut self) -> Outcome<Option<u128>> {
+        let Some(bytes) = self.opt_blob()? else {
+            return Ok(None);
+        };
+        let bytes = <[u8; 16]>::try_from(bytes).map_err(|_| Failure::unreadable("an id that is no id"))?;
+        Ok(Some(u128::from_be_bytes(bytes)))
+    }
+
+    pub(crate) fn id(&mut self) -> Outcome<u128> {
+        self.opt_id()?
+            .ok_or_else(|| Failure::unreadable("an id that is missing"))
+    }
+
+    /// Text that was made by `Display` of a type and is read by its `FromStr`.
+    pub(crate) fn word<T: std::str::FromStr>(&mut self) -> Outcome<T> {
+        let text = self.text()?;
+        text.parse()
+            .map_err(|_| Failure::unreadable("a word that is unknown"))
+    }
+}
+
+/// `count` placeholders after the first `before` ones, with commas between.
+pub(crate) fn placeholders(before: usize, count: usize) -> String {
+    let mut text = String::with_capacity(count * 5);
+    for number in before + 1..=before + count {
+        if number > before + 1 {
+            text.push(',');
+        }
+        text.push('$');
+        text.push_str(&number.to_string());
+    }
+    text
+}
