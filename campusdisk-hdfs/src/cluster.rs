@@ -1,0 +1,201 @@
+//! The cluster as every part of the store sees it: its client, and where in it things lie.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use campusdisk_core::storage::{BlobKey, StoreInfo};
+use campusdisk_core::{ErrorKind, IdSource, RandomIds};
+use hdfs_native::client::FileStatus;
+use hdfs_native::{Client, ClientBuilder};
+use tokio::runtime::Handle;
+
+use crate::HdfsConfig;
+use crate::error::Failure;
+
+/// Files being written. Tools on the cluster skip names with a dot in front.
+const WRITING: &str = ".writing";
+
+/// Says whose the root is.
+const IDENTITY: &str = "campusdisk-identity";
+
+/// How HDFS is to be asked where nobody says otherwise: a few quick tries, since the caller has a limit of its own.
+const DEFAULT_OPTIONS: [(&str, &str); 2] = [
+    ("dfs.client.failover.max.attempts", "5"),
+    ("dfs.client.failover.sleep.base.millis", "200"),
+];
+
+pub(crate) struct Cluster {
+    pub(crate) config: HdfsConfig,
+    pub(crate) info: StoreInfo,
+    pub(crate) runtime: Handle,
+    current: Mutex<Current>,
+}
+
+/// The client of now. The number tells whether somebody else replaced it already.
+struct Current {
+    client: Client,
+    number: u64,
+}
+
+impl Cluster {
+    pub(crate) fn new(config: HdfsConfig, runtime: Handle) -> Result<Self, Failure> {
+        let info = StoreInfo::new(config.name.clone())
+            .with_part_size_bytes(config.block_size_bytes)
+            .with_remote(true);
+        let client = connect(&config, &runtime)?;
+        Ok(Self {
+            config,
+            info,
+            runtime,
+            current: Mutex::new(Current { client, number: 0 }),
+        })
+    }
+
+    /// Makes one call of the NameNode, within the time limit.
+    pub(crate) async fn call<T, W>(&self, work: impl FnOnce(Client) -> W) -> Result<T, Failure>
+    where
+        W: Future<Output = hdfs_native::Result<T>>,
+    {
+        self.call_within("rpc_timeout", self.config.rpc_timeout, work)
+            .await
+    }
+
+    /// Makes calls of the NameNode within another limit than that of one call.
+    pub(crate) async fn call_within<T, W>(
+        &self,
+        setting: &'static str,
+        limit: Duration,
+        work: impl FnOnce(Client) -> W,
+    ) -> Result<T, Failure>
+    where
+        W: Future<Output = hdfs_native::Result<T>>,
+    {
+        let (client, number) = self.client();
+        match tokio::time::timeout(limit, work(client)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => {
+                self.replace(number);
+                Err(Failure::silent(setting, limit))
+            }
+        }
+    }
+
+    /// The client of now, for calls whose time is limited by whoever makes them.
+    pub(crate) fn client(&self) -> (Client, u64) {
+        let current = self.current();
+        (current.client.clone(), current.number)
+    }
+
+    /// Makes a new client in place of the `number`th: its connection may hang for ever without being called broken.
+    fn replace(&self, number: u64) {
+        let mut current = self.current();
+        if current.number != number {
+            return;
+        }
+        match connect(&self.config, &self.runtime) {
+            Ok(client) => {
+                *current = Current {
+                    client,
+                    number: number + 1,
+                };
+            }
+            Err(failure) => {
+                let error = failure.during("connect", self.store_subject());
+                tracing::error!(error = &error as &dyn std::error::Error, "the old client is kept");
+            }
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        // Both fields change in one assignment, so a poisoned state is whole.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is at `path`, or `None` where nothing is.
+    pub(crate) async fn status(&self, path: &str) -> Result<Option<FileStatus>, Failure> {
+        match self
+            .call(|client| async move { client.get_file_info(path).await })
+            .await
+        {
+            Ok(status) => Ok(Some(status)),
+            Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes the file at `path`; a missing one counts as deleted.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.call(|client| async move { client.delete(path, false).await })
+            .await
+            .map(drop)
+    }
+
+    /// Where a blob lies.
+    pub(crate) fn path(&self, key: &BlobKey) -> String {
+        format!("{}/{key}", self.folder(key))
+    }
+
+    /// The folder a blob lies in.
+    pub(crate) fn folder(&self, key: &BlobKey) -> String {
+        let (outer, inner) = key.folders();
+        format!("{}/{outer}/{inner}", self.config.root)
+    }
+
+    /// Where the identity file lies.
+    pub(crate) fn identity(&self) -> String {
+        format!("{}/{IDENTITY}", self.config.root)
+    }
+
+    /// The folder of files being written.
+    pub(crate) fn writing(&self) -> String {
+        format!("{}/{WRITING}", self.config.root)
+    }
+
+    /// A fresh name for a file being written that will be `name`.
+    pub(crate) fn fresh(&self, name: impl fmt::Display) -> String {
+        format!("{}/{name}.{:032x}", self.writing(), RandomIds.random())
+    }
+
+    /// How errors name a blob.
+    pub(crate) fn subject(&self, key: &BlobKey) -> String {
+        format!("{key} in store {}", self.info.name)
+    }
+
+    /// How errors name the store.
+    pub(crate) fn store_subject(&self) -> String {
+        format!("store {}", self.info.name)
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn connect(config: &HdfsConfig, runtime: &Handle) -> Result<Client, Failure> {
+    let defaults = DEFAULT_OPTIONS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = defaults.into_iter().chain(config.options.iter().cloned());
+    let mut builder = ClientBuilder::new()
+        .with_config(options)
+        // Without this the client would make a runtime of its own when there is none, which can't be dropped in one.
+        .with_io_runtime(runtime.clone());
+    if let Some(url) = &config.url {
+        builder = builder.with_url(url);
+    }
+    if let Some(conf_dir) = &config.conf_dir {
+        builder = builder.with_config_dir(conf_dir.to_string_lossy());
+    }
+    if let Some(user) = &config.user {
+        builder = builder.with_user(user);
+    }
+    Ok(builder.build()?)
+}
+
+/// The last part of a path.
+pub(crate) fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

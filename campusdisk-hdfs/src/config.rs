@@ -1,0 +1,164 @@
+//! What an operator can set.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use campusdisk_core::storage::StoreName;
+use campusdisk_core::{Error, Result};
+
+const MIB: u64 = 1 << 20;
+
+/// HDFS counts checksums in chunks of this, and a block must be made of whole ones.
+const CHUNK_BYTES: u64 = 512;
+
+/// Where the cluster is and how to speak to it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HdfsConfig {
+    /// The store's name.
+    pub name: StoreName,
+    /// The folder everything of the store lies in, absolute, such as `/campusdisk`. Made when it is missing.
+    pub root: String,
+    /// The NameNode or name service, such as `hdfs://namenode:8020`; `None` means `fs.defaultFS` of the configuration.
+    pub url: Option<String>,
+    /// A folder with `core-site.xml` and `hdfs-site.xml`; `None` means that of `HADOOP_CONF_DIR` or `HADOOP_HOME`.
+    pub conf_dir: Option<PathBuf>,
+    /// Hadoop settings that go before those of the folder.
+    pub options: Vec<(String, String)>,
+    /// Whose files these are; `None` means whom Hadoop would take (`HADOOP_USER_NAME`, or the process's own user).
+    pub user: Option<String>,
+    /// How many replicas a block has; `None` means the cluster's default.
+    pub replication: Option<u32>,
+    /// The block size of new files, which is also the size uploads are cut to. Default 128 MiB.
+    pub block_size_bytes: u64,
+    /// How much of a span is asked for at once. One body holds up to this in memory. Default 4 MiB.
+    pub window_bytes: u64,
+    /// How long one call of the NameNode may take. Default 10 s.
+    pub rpc_timeout: Duration,
+    /// How long nothing may come while reading, before the file is opened again. Default 5 s.
+    pub read_gap: Duration,
+    /// How long the cluster may take for one piece that is written, and for closing a file. Default 30 s.
+    pub write_gap: Duration,
+}
+
+impl HdfsConfig {
+    /// The defaults for the folder `root`.
+    pub fn new(name: StoreName, root: impl Into<String>) -> Self {
+        Self {
+            name,
+            root: root.into(),
+            url: None,
+            conf_dir: None,
+            options: Vec::new(),
+            user: None,
+            replication: None,
+            block_size_bytes: 128 * MIB,
+            window_bytes: 4 * MIB,
+            rpc_timeout: Duration::from_secs(10),
+            read_gap: Duration::from_secs(5),
+            write_gap: Duration::from_secs(30),
+        }
+    }
+
+    /// Sets the NameNode or name service.
+    #[must_use]
+    pub fn with_url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into());
+        self
+    }
+
+    /// Sets the folder with `core-site.xml` and `hdfs-site.xml`.
+    #[must_use]
+    pub fn with_conf_dir(mut self, conf_dir: impl Into<PathBuf>) -> Self {
+        self.conf_dir = Some(conf_dir.into());
+        self
+    }
+
+    /// Adds a Hadoop setting.
+    #[must_use]
+    pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets whose files these are.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets how many replicas a block has.
+    #[must_use]
+    pub fn with_replication(mut self, replication: u32) -> Self {
+        self.replication = Some(replication);
+        self
+    }
+
+    /// Sets the block size of new files.
+    #[must_use]
+    pub fn with_block_size_bytes(mut self, block_size_bytes: u64) -> Self {
+        self.block_size_bytes = block_size_bytes;
+        self
+    }
+
+    /// Refuses what HDFS would refuse later, or what would make blobs land where nobody looks.
+    pub(crate) fn check(&self) -> Result<()> {
+        let folder = |folder: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=');
+            !folder.is_empty() && folder != "." && folder != ".." && folder.bytes().all(plain)
+        };
+        let absolute = self.root.strip_prefix('/');
+        if !absolute.is_some_and(|folders| folders.split('/').all(folder)) {
+            return Err(Error::invalid(
+                "root",
+                "a root is / and folders of A-Z a-z 0-9 . - _ = with one / between them, such as /campusdisk",
+            ));
+        }
+        if self.block_size_bytes < MIB || !self.block_size_bytes.is_multiple_of(CHUNK_BYTES) {
+            return Err(Error::invalid(
+                "block_size_bytes",
+                "a block has at least 1 MiB and whole chunks of 512 bytes",
+            ));
+        }
+        if self.window_bytes == 0 {
+            return Err(Error::invalid("window_bytes", "a window has at least one byte"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(root: &str) -> HdfsConfig {
+        HdfsConfig::new(StoreName::parse("primary").unwrap(), root)
+    }
+
+    #[test]
+    fn a_root_that_hdfs_would_refuse_or_move_is_refused() {
+        for root in [
+            "",
+            "/",
+            "campusdisk",
+            "/a/",
+            "//a",
+            "/a/../b",
+            "/a:b",
+            "/user name",
+        ] {
+            let error = config(root).check().unwrap_err();
+            assert_eq!(error.field(), Some("root"), "{root}");
+        }
+        config("/data/hall-1").check().unwrap();
+    }
+
+    #[test]
+    fn a_block_is_made_of_whole_chunks() {
+        for block_size_bytes in [4096, (1 << 20) + 1] {
+            let config = config("/a").with_block_size_bytes(block_size_bytes);
+            assert_eq!(config.check().unwrap_err().field(), Some("block_size_bytes"));
+        }
+    }
+}

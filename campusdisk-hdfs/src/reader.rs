@@ -1,0 +1,219 @@
+//! Reads spans of one blob: window by window, taken up again where it broke.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use campusdisk_core::storage::{BlobReader, BlobRef};
+use campusdisk_core::{ByteBody, ErrorKind, Result, Span};
+use futures::stream::{self, BoxStream, Stream};
+use futures::{StreamExt, TryStreamExt};
+use hdfs_native::file::FileReader;
+
+use crate::cluster::Cluster;
+use crate::error::Failure;
+
+const READ: &str = "read blob";
+
+/// How often reading is taken up again without a byte in between. A new reader may choose the same hanging DataNode
+/// again, so there is one try more than there are replicas, mostly.
+const MAX_FRUITLESS: u32 = 4;
+
+/// How long to wait before that; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+type Pieces = BoxStream<'static, Result<Bytes, Failure>>;
+
+/// The reader of a blob. The file is opened at the first span and stays open: opening fetches all block locations.
+#[derive(Clone, Debug)]
+pub(crate) struct HdfsReader {
+    cluster: Arc<Cluster>,
+    blob: BlobRef,
+    open: Open,
+}
+
+impl HdfsReader {
+    pub(crate) fn new(cluster: Arc<Cluster>, blob: BlobRef) -> Self {
+        Self {
+            cluster,
+            blob,
+            open: Open::default(),
+        }
+    }
+
+    /// The open file, which has the right length.
+    async fn file(&self) -> Result<Arc<FileReader>, Failure> {
+        if let Some(file) = self.open.get() {
+            return Ok(file);
+        }
+        let path = self.cluster.path(&self.blob.key);
+        let file = self
+            .cluster
+            .call(|client| async move { client.read(&path).await })
+            .await?;
+        let (is, should) = (file.file_length() as u64, self.blob.len_bytes);
+        if is != should {
+            let says = format!("the file has {is} bytes instead of {should}");
+            return Err(Failure::new(ErrorKind::Corrupt, says));
+        }
+        // Two spans that begin at once may both open it; the later one is kept.
+        Ok(self.open.set(file))
+    }
+
+    /// The next window of `rest`, which lies inside the file: the client library panics past its end.
+    async fn window(&self, rest: &Range<u64>) -> Result<Window, Failure> {
+        let file = self.file().await?;
+        let len_bytes = (rest.end - rest.start).min(self.cluster.config.window_bytes);
+        let (Ok(start), Ok(len)) = (usize::try_from(rest.start), usize::try_from(len_bytes)) else {
+            let says = "this machine can't address so far into a file";
+            return Err(Failure::new(ErrorKind::Internal, says));
+        };
+        Ok(Window {
+            pieces: file.read_range_stream(start, len).map_err(Failure::from).boxed(),
+            left_bytes: len_bytes,
+            gap: self.cluster.config.read_gap,
+        })
+    }
+
+    async fn begin(&self, span: Span) -> Result<(), Failure> {
+        let file = self.file().await?;
+        let len_bytes = file.file_length() as u64;
+        if span.end() > len_bytes {
+            let says = format!("bytes up to {} were asked of {len_bytes}", span.end());
+            return Err(Failure::new(ErrorKind::Corrupt, says));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl BlobReader for HdfsReader {
+    async fn read(&self, span: Span) -> Result<ByteBody> {
+        let begun = self.begin(span).await;
+        begun.map_err(|failure| failure.during(READ, self.cluster.subject(&self.blob.key)))?;
+        let transfer = Transfer {
+            reader: self.clone(),
+            window: None,
+            rest: span.range(),
+            fruitless: 0,
+        };
+        Ok(ByteBody::stream(span.len(), transfer.into_stream()))
+    }
+}
+
+/// The file once it is open, for all spans of one reader.
+#[derive(Clone, Default)]
+struct Open(Arc<Mutex<Option<Arc<FileReader>>>>);
+
+impl Open {
+    fn get(&self) -> Option<Arc<FileReader>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, file: FileReader) -> Arc<FileReader> {
+        let file = Arc::new(file);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&file));
+        file
+    }
+
+    /// Forgets the file: its block locations may be the trouble.
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Open({})", self.get().is_some())
+    }
+}
+
+/// What is left of a span, and the window that brings its next bytes.
+struct Transfer {
+    reader: HdfsReader,
+    window: Option<Window>,
+    rest: Range<u64>,
+    fruitless: u32,
+}
+
+impl Transfer {
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes>> + Send {
+        stream::try_unfold(self, |mut transfer| async move {
+            match transfer.next().await {
+                Ok(Some(piece)) => Ok(Some((piece, transfer))),
+                Ok(None) => Ok(None),
+                Err(failure) => {
+                    let subject = transfer.reader.cluster.subject(&transfer.reader.blob.key);
+                    Err(failure.during(READ, subject))
+                }
+            }
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let failure = match self.try_next().await {
+                Ok(Some(piece)) => {
+                    self.rest.start += piece.len() as u64;
+                    self.fruitless = 0;
+                    return Ok(Some(piece));
+                }
+                Ok(None) => return Ok(None),
+                Err(failure) => failure,
+            };
+            self.window = None;
+            self.reader.open.forget();
+            // A replica that does not fit its checksums is as good as none: another may.
+            let passes = matches!(failure.kind(), ErrorKind::Unavailable | ErrorKind::Corrupt);
+            if !passes || self.fruitless == MAX_FRUITLESS {
+                return Err(failure);
+            }
+            tokio::time::sleep(FIRST_PAUSE * (1 << self.fruitless)).await;
+            self.fruitless += 1;
+            tracing::debug!(key = %self.reader.blob.key, at = self.rest.start, "read is taken up again");
+        }
+    }
+
+    async fn try_next(&mut self) -> Result<Option<Bytes>, Failure> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let window = match &mut self.window {
+            Some(window) => window,
+            none => none.insert(self.reader.window(&self.rest).await?),
+        };
+        let piece = match window.next().await? {
+            Some(piece) => piece,
+            None => {
+                let says = "a block ended early";
+                return Err(Failure::new(ErrorKind::Unavailable, says));
+            }
+        };
+        window.left_bytes = window.left_bytes.saturating_sub(piece.len() as u64);
+        if window.left_bytes == 0 {
+            // Only a window that was asked for its end gives its connection back, and a body may never be.
+            let _ = window.next().await;
+            self.window = None;
+        }
+        Ok(Some(piece))
+    }
+}
+
+/// A part of a span that was asked of the cluster at once.
+struct Window {
+    pieces: Pieces,
+    left_bytes: u64,
+    gap: Duration,
+}
+
+impl Window {
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        match tokio::time::timeout(self.gap, self.pieces.next()).await {
+            Ok(piece) => piece.transpose(),
+            Err(_) => Err(Failure::silent("read_gap", self.gap)),
+        }
+    }
+}

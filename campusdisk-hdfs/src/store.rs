@@ -1,0 +1,175 @@
+//! The store: claims, opens, deletes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use campusdisk_core::storage::{
+    Abilities, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted, ListedBlob,
+    StoreInfo,
+};
+use campusdisk_core::{ErrorKind, InstallationId, Result};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::runtime::Handle;
+
+use crate::HdfsConfig;
+use crate::cluster::Cluster;
+use crate::error::Failure;
+use crate::reader::HdfsReader;
+use crate::writer::{HdfsWriter, NewFile};
+use crate::{list, tidy};
+
+/// How many deletions are under way at once.
+const DELETES_AT_ONCE: usize = 16;
+
+/// The identity file holds one id and a line feed; what is longer is none.
+const MAX_IDENTITY_BYTES: u64 = 256;
+
+/// Blobs in a folder of an HDFS cluster.
+///
+/// Cheap to clone; clones share the connections.
+#[derive(Clone, Debug)]
+pub struct HdfsStore {
+    cluster: Arc<Cluster>,
+}
+
+impl HdfsStore {
+    /// A store on a cluster. Reads the Hadoop configuration, but speaks to nobody yet.
+    ///
+    /// Its connections live on the runtime this is called in.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when a setting can't be right, or the configuration can't be read;
+    /// [`Internal`](ErrorKind::Internal) outside of a tokio runtime.
+    pub fn connect(config: HdfsConfig) -> Result<Self> {
+        config.check()?;
+        let subject = format!("store {}", config.name);
+        let runtime = Handle::try_current().map_err(|_| {
+            Failure::new(
+                ErrorKind::Internal,
+                "a store on HDFS is made inside a tokio runtime",
+            )
+        });
+        let cluster = runtime.and_then(|runtime| Cluster::new(config, runtime));
+        Ok(Self {
+            cluster: Arc::new(cluster.map_err(|failure| failure.during("connect", subject))?),
+        })
+    }
+
+    async fn owner(&self) -> Result<Option<InstallationId>, Failure> {
+        let path = self.cluster.identity();
+        let Some(status) = self.cluster.status(&path).await? else {
+            return Ok(None);
+        };
+        let unreadable = || {
+            Failure::new(
+                ErrorKind::Conflict,
+                format!("{path} does not say whose the root is"),
+            )
+        };
+        if status.isdir || status.length as u64 > MAX_IDENTITY_BYTES {
+            return Err(unreadable());
+        }
+        let bytes = self
+            .cluster
+            .call(|client| {
+                let path = &path;
+                async move {
+                    let file = client.read(path).await?;
+                    file.read_range(0, file.file_length()).await
+                }
+            })
+            .await?;
+        let text = String::from_utf8_lossy(&bytes);
+        text.trim().parse().map(Some).map_err(|_| unreadable())
+    }
+
+    async fn try_claim(&self, installation: InstallationId) -> Result<InstallationId, Failure> {
+        if let Some(owner) = self.owner().await? {
+            return Ok(owner);
+        }
+        let mut file = NewFile::create(&self.cluster, "identity").await?;
+        file.write(Bytes::from(format!("{installation}\n"))).await?;
+        match file
+            .place(&self.cluster.config.root, &self.cluster.identity())
+            .await
+        {
+            Err(failure) if failure.kind() != ErrorKind::AlreadyExists => return Err(failure),
+            // Whoever renamed first is the owner for both.
+            _ => {}
+        }
+        self.owner().await?.ok_or_else(|| {
+            Failure::new(
+                ErrorKind::Unavailable,
+                "the identity file vanished while it was written",
+            )
+        })
+    }
+}
+
+#[async_trait]
+impl BlobStore for HdfsStore {
+    fn info(&self) -> &StoreInfo {
+        &self.cluster.info
+    }
+
+    async fn claim(&self, installation: InstallationId) -> Result<()> {
+        let failed = |failure: Failure| failure.during("claim", self.cluster.store_subject());
+        let owner = self.try_claim(installation).await.map_err(failed)?;
+        if owner == installation {
+            return Ok(());
+        }
+        Err(failed(Failure::new(
+            ErrorKind::Conflict,
+            format!("the root belongs to installation {owner} (url, root)"),
+        )))
+    }
+
+    async fn create(&self, key: &BlobKey, options: CreateOptions) -> Result<Box<dyn BlobWriter>> {
+        let writer = HdfsWriter::create(&self.cluster, *key, options).await;
+        let writer = writer.map_err(|failure| failure.during("create blob", self.cluster.subject(key)))?;
+        Ok(Box::new(writer))
+    }
+
+    async fn open(&self, blob: &BlobRef) -> Result<Box<dyn BlobReader>> {
+        Ok(Box::new(HdfsReader::new(Arc::clone(&self.cluster), *blob)))
+    }
+
+    async fn delete(&self, keys: &[BlobKey]) -> Result<Vec<Deleted>> {
+        let report: Vec<Deleted> = stream::iter(keys.to_vec())
+            .map(|key| async move {
+                let deleted = self.cluster.delete(&self.cluster.path(&key)).await;
+                let failed = |failure: Failure| failure.during("delete blob", self.cluster.subject(&key));
+                Deleted {
+                    key,
+                    outcome: deleted.map_err(failed),
+                }
+            })
+            .buffered(DELETES_AT_ONCE)
+            .collect()
+            .await;
+        // When every key failed for want of the NameNode, there is no report to give.
+        let unreached =
+            |one: &Deleted| matches!(&one.outcome, Err(error) if error.kind() == ErrorKind::Unavailable);
+        match report.first().map(|one| &one.outcome) {
+            Some(Err(error)) if report.iter().all(unreached) => Err(error.clone()),
+            _ => Ok(report),
+        }
+    }
+
+    fn list(&self, prefix: &str, after: Option<&BlobKey>) -> BoxStream<'static, Result<ListedBlob>> {
+        list::list(Arc::clone(&self.cluster), prefix, after)
+    }
+
+    async fn tidy(&self, older_than: Duration) -> Result<u64> {
+        tidy::tidy(&self.cluster, older_than)
+            .await
+            .map_err(|failure| failure.during("tidy", self.cluster.store_subject()))
+    }
+
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::default()
+    }
+}
