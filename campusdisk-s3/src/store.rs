@@ -121,8 +121,7 @@ impl S3Store {
             .await;
         // A request that failed as a whole has one answer for all its keys.
         if answers.len() != keys.len() {
-            let whole = answers.into_iter().find_map(Result::err);
-            return Err(whole.unwrap_or_else(|| {
+            return Err(answers.into_iter().find_map(Result::err).unwrap_or_else(|| {
                 Failure::new(
                     ErrorKind::Internal,
                     "the server answered for other keys than it was asked for",
@@ -177,7 +176,13 @@ impl BlobStore for S3Store {
                 deleted.map_err(|failure| failure.during("delete blobs", self.bucket.store_subject()))?,
             );
         }
-        Ok(report)
+        // When every key failed for want of the server, there is no report to give.
+        let unreached =
+            |one: &Deleted| matches!(&one.outcome, Err(error) if error.kind() == ErrorKind::Unavailable);
+        match report.first().map(|one| &one.outcome) {
+            Some(Err(error)) if report.iter().all(unreached) => Err(error.clone()),
+            _ => Ok(report),
+        }
     }
 
     fn list(&self, prefix: &str, after: Option<&BlobKey>) -> BoxStream<'static, Result<ListedBlob>> {

@@ -1,1 +1,3 @@
-//! Conformance runs and end-to-end tests of CampusDisk.
+//! What the end-to-end tests share.
+
+pub mod services;

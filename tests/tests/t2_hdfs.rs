@@ -1,0 +1,192 @@
+//! The store on HDFS against a NameNode and three DataNodes.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, StoreName};
+use campusdisk_core::{Error, ErrorKind, IdSource, RandomIds, Result, Span};
+use campusdisk_hdfs::{HdfsConfig, HdfsStore};
+use campusdisk_testkit::storage::{StorageHarness, StorageLimits, fresh_key, listed, pattern, put, read};
+use campusdisk_testkit::storage_conformance;
+use campusdisk_tests::services::{endpoint, text};
+use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
+
+storage_conformance!(hdfs, HdfsHarness::fresh());
+
+#[tokio::test]
+async fn a_writer_killed_in_mid_write_leaves_a_file_that_tidy_removes() {
+    let harness = HdfsHarness::fresh();
+    let store = harness.store();
+    let mut writer = store
+        .create(&fresh_key(), CreateOptions::default())
+        .await
+        .unwrap();
+    writer.write(pattern(1, 3 << 20)).await.unwrap();
+    // As a kill would: nothing of the writer runs any more.
+    std::mem::forget(writer);
+    assert_eq!(harness.leftovers().await.unwrap(), 1);
+    assert_eq!(store.tidy(Duration::from_secs(3600)).await.unwrap(), 0);
+    assert_eq!(store.tidy(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(harness.leftovers().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_span_over_several_blocks_and_windows_is_whole() {
+    let harness = HdfsHarness::fresh();
+    let store = harness.store();
+    let bytes = pattern(3, (5 << 20) + 1234);
+    let blob = put(&*store, &fresh_key(), bytes.clone()).await.unwrap();
+    for (start, end) in [
+        (0, bytes.len()),
+        ((1 << 20) - 1, (4 << 20) + 1),
+        (777, bytes.len() - 1),
+    ] {
+        let span = Span::new(start as u64, end as u64).unwrap();
+        assert!(read(&*store, &blob, span).await.unwrap() == bytes.slice(start..end));
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_a_blobs_place_is_no_missing_blob() {
+    let harness = HdfsHarness::fresh();
+    let store = harness.store();
+    let key = fresh_key();
+    let (outer, inner) = key.folders();
+    harness
+        .plant(&format!("{outer}/{inner}/{key}/inside"), pattern(1, 1))
+        .await
+        .unwrap();
+    let blob = BlobRef { key, len_bytes: 1 };
+    let failure = read(&*store, &blob, Span::new(0, 1).unwrap()).await.unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Internal, "{failure:?}");
+    assert!(listed(&*store, "", None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_namenode_that_is_not_there_is_unavailable_for_every_call() {
+    let mut config = HdfsHarness::config("/nowhere");
+    config.conf_dir = None;
+    // Port 9 is the discard service, which nobody runs.
+    config.url = Some("hdfs://127.0.0.1:9".to_owned());
+    assert_every_call_fails(config, Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn a_namenode_that_says_nothing_is_unavailable_within_the_limit() {
+    // Connections are accepted by the system, and nobody ever reads them: as of a stopped process.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = HdfsHarness::config("/nowhere");
+    config.conf_dir = None;
+    config.url = Some(format!("hdfs://{}", silent.local_addr().unwrap()));
+    config.rpc_timeout = Duration::from_millis(300);
+    assert_every_call_fails(config, Duration::from_secs(10)).await;
+}
+
+async fn assert_every_call_fails(config: HdfsConfig, limit: Duration) {
+    let store = HdfsStore::connect(config).unwrap();
+    let key = fresh_key();
+    let blob = BlobRef { key, len_bytes: 5 };
+    let started = Instant::now();
+    let failures: [Error; 4] = [
+        put(&store, &key, pattern(1, 5)).await.unwrap_err(),
+        read(&store, &blob, Span::new(0, 5).unwrap()).await.unwrap_err(),
+        listed(&store, "", None).await.unwrap_err(),
+        store.delete(&[key]).await.unwrap_err(),
+    ];
+    for failure in failures {
+        assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure:?}");
+    }
+    assert!(started.elapsed() < limit, "it took {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_user_without_rights_is_denied() {
+    let harness = HdfsHarness::fresh();
+    put(&*harness.store(), &fresh_key(), pattern(1, 5)).await.unwrap();
+    let config = HdfsHarness::config(&harness.config.root).with_user("nobody-of-note");
+    let store = HdfsStore::connect(config).unwrap();
+    let failure = put(&store, &fresh_key(), pattern(1, 5)).await.unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
+    let cause = std::error::Error::source(&failure).unwrap().to_string();
+    assert!(!cause.contains('\n'), "the cause has no stack trace: {cause}");
+}
+
+/// A root of its own on the common cluster, and a client that is not the store's.
+#[derive(Debug)]
+struct HdfsHarness {
+    store: Arc<HdfsStore>,
+    config: HdfsConfig,
+    client: Client,
+}
+
+impl HdfsHarness {
+    fn fresh() -> Self {
+        let config = Self::config(&format!("/conformance/case-{:032x}", RandomIds.random()));
+        let cluster = endpoint("/hdfs");
+        Self {
+            store: Arc::new(HdfsStore::connect(config.clone()).unwrap()),
+            client: ClientBuilder::new()
+                .with_url(text(&cluster, "url"))
+                .with_config_dir(text(&cluster, "conf_dir"))
+                .build()
+                .unwrap(),
+            config,
+        }
+    }
+
+    fn config(root: &str) -> HdfsConfig {
+        let cluster = endpoint("/hdfs");
+        let mut config = HdfsConfig::new(StoreName::parse("hdfs").unwrap(), root)
+            .with_url(text(&cluster, "url"))
+            .with_conf_dir(text(&cluster, "conf_dir"))
+            .with_block_size_bytes(1 << 20);
+        config.window_bytes = 300_000;
+        config
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}/{path}", self.config.root)
+    }
+}
+
+#[async_trait]
+impl StorageHarness for HdfsHarness {
+    fn store(&self) -> Arc<dyn BlobStore> {
+        Arc::clone(&self.store) as _
+    }
+
+    async fn reopen(&self) -> Result<Arc<dyn BlobStore>> {
+        Ok(Arc::new(HdfsStore::connect(self.config.clone())?))
+    }
+
+    async fn plant(&self, path: &str, bytes: Bytes) -> Result<()> {
+        let options = WriteOptions::default();
+        let mut file = self.client.create(&self.path(path), options).await.unwrap();
+        file.write_bytes(bytes).await.unwrap();
+        file.close().await.unwrap();
+        Ok(())
+    }
+
+    async fn planted(&self, path: &str) -> Result<Option<Bytes>> {
+        match self.client.read(&self.path(path)).await {
+            Ok(file) => Ok(Some(file.read_range(0, file.file_length()).await.unwrap())),
+            Err(HdfsError::RPCError(class, _)) if class == "java.io.FileNotFoundException" => Ok(None),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn leftovers(&self) -> Result<u64> {
+        match self.client.list_status(&self.path(".writing"), false).await {
+            Ok(files) => Ok(files.len() as u64),
+            Err(HdfsError::FileNotFound(_)) => Ok(0),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn limits(&self) -> StorageLimits {
+        StorageLimits::remote()
+    }
+}

@@ -1,0 +1,225 @@
+//! The store on S3 against versitygw.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, PresignOptions, StoreName};
+use campusdisk_core::{Error, ErrorKind, IdSource, RandomIds, Result, Span};
+use campusdisk_s3::{S3Config, S3Credentials, S3Store};
+use campusdisk_testkit::storage::{
+    StorageHarness, StorageLimits, cases, fresh_key, listed, pattern, put, read,
+};
+use campusdisk_testkit::storage_conformance;
+use campusdisk_tests::services::{endpoint, text};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use object_store::{ObjectStoreExt, PutPayload};
+
+const BUCKET: &str = "campusdisk-conformance";
+
+storage_conformance!(versitygw, S3Harness::fresh().await);
+
+// Parts from 5 MiB on, so that the suite's big blobs go in several.
+storage_conformance!(versitygw_in_parts, S3Harness::fresh_with(in_parts).await);
+
+// As on a server that ignores If-None-Match. Nobody settles a race there, so the suite's races are not asked of it.
+#[tokio::test]
+async fn a_server_without_conditions_is_asked_before_a_key_is_taken() {
+    let harness = S3Harness::fresh_with(|config| config.conditional_put = false).await;
+    cases::b2_commit_of_a_taken_key_changes_nothing(&harness).await;
+}
+
+#[tokio::test]
+async fn a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes() {
+    let harness = S3Harness::fresh_with(in_parts).await;
+    let store = harness.store();
+    let mut writer = store
+        .create(&fresh_key(), CreateOptions::default())
+        .await
+        .unwrap();
+    writer.write(pattern(1, 11 << 20)).await.unwrap();
+    // As a kill would: nothing of the writer runs any more.
+    std::mem::forget(writer);
+    assert_eq!(harness.leftovers().await.unwrap(), 1);
+    assert_eq!(store.tidy(Duration::from_secs(3600)).await.unwrap(), 0);
+    assert_eq!(store.tidy(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(harness.leftovers().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_signed_address_serves_the_blob_as_asked() {
+    let harness = S3Harness::fresh().await;
+    let store = harness.store();
+    let key = fresh_key();
+    put(&*store, &key, pattern(1, 1000)).await.unwrap();
+    let mut options = PresignOptions::new(Duration::from_secs(60));
+    options.content_disposition = Some("attachment; filename*=UTF-8''%E6%88%90%E7%BB%A9.pdf".to_owned());
+    options.content_type = Some("application/pdf".to_owned());
+    let presign = store.abilities().presign.unwrap();
+    let address = presign.presign_get(&key, options).await.unwrap();
+    let answer = reqwest::get(address).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/pdf");
+    assert_eq!(
+        answer.headers()["content-disposition"],
+        "attachment; filename*=UTF-8''%E6%88%90%E7%BB%A9.pdf"
+    );
+    assert_eq!(answer.bytes().await.unwrap(), pattern(1, 1000));
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_unavailable_for_every_call() {
+    let mut config = config("nowhere");
+    // Port 9 is the discard service, which nobody runs.
+    config.endpoint = Some("http://127.0.0.1:9".to_owned());
+    config.max_retries = 1;
+    let store = S3Store::connect(config).unwrap();
+    let key = fresh_key();
+    let blob = BlobRef { key, len_bytes: 5 };
+    let failures: [Error; 4] = [
+        put(&store, &key, pattern(1, 5)).await.unwrap_err(),
+        read(&store, &blob, Span::new(0, 5).unwrap()).await.unwrap_err(),
+        listed(&store, "", None).await.unwrap_err(),
+        store.delete(&[key]).await.unwrap_err(),
+    ];
+    for failure in failures {
+        assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure:?}");
+        assert!(failure.to_string().contains("endpoint"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_bucket_never_looks_like_a_missing_blob() {
+    let mut config = config("nowhere");
+    config.bucket = "campusdisk-no-such-bucket".to_owned();
+    let store = S3Store::connect(config).unwrap();
+    let blob = BlobRef {
+        key: fresh_key(),
+        len_bytes: 5,
+    };
+    let failure = read(&store, &blob, Span::new(0, 5).unwrap()).await.unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure:?}");
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_denied() {
+    let config = config("nowhere").with_credentials(S3Credentials::keys("campusdisk-test", "wrong"));
+    let store = S3Store::connect(config).unwrap();
+    let failure = put(&store, &fresh_key(), pattern(1, 5)).await.unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
+}
+
+fn in_parts(config: &mut S3Config) {
+    config.single_put_max_bytes = 5 << 20;
+    config.multipart_bytes = 5 << 20;
+    config.parts_in_flight = 2;
+}
+
+fn config(prefix: &str) -> S3Config {
+    let server = endpoint("/s3/versitygw");
+    let credentials = S3Credentials::keys(text(&server, "access_key"), text(&server, "secret_key"));
+    S3Config::new(StoreName::parse("s3").unwrap(), BUCKET)
+        .with_endpoint(text(&server, "endpoint"))
+        .with_region(text(&server, "region"))
+        .with_credentials(credentials)
+        .with_allow_http(true)
+        .with_prefix(prefix)
+}
+
+/// A prefix of its own in the common bucket, and a client that is not the store's.
+#[derive(Debug)]
+struct S3Harness {
+    store: Arc<S3Store>,
+    config: S3Config,
+    amazon: AmazonS3,
+}
+
+impl S3Harness {
+    async fn fresh() -> Self {
+        Self::fresh_with(|_| ()).await
+    }
+
+    async fn fresh_with(change: impl FnOnce(&mut S3Config)) -> Self {
+        let mut config = config(&format!("case-{:032x}", RandomIds.random()));
+        change(&mut config);
+        let server = endpoint("/s3/versitygw");
+        let amazon = AmazonS3Builder::new()
+            .with_endpoint(text(&server, "endpoint"))
+            .with_region(text(&server, "region"))
+            .with_access_key_id(text(&server, "access_key"))
+            .with_secret_access_key(text(&server, "secret_key"))
+            .with_bucket_name(BUCKET)
+            .with_allow_http(true)
+            .build()
+            .unwrap();
+        let harness = Self {
+            store: Arc::new(S3Store::connect(config.clone()).unwrap()),
+            config,
+            amazon,
+        };
+        harness.make_bucket().await;
+        harness
+    }
+
+    async fn make_bucket(&self) {
+        let address = self.signed(http::Method::PUT, SignedUrlOptions::new()).await;
+        let answer = reqwest::Client::new().put(address).send().await.unwrap();
+        // Every case asks for it, the first one makes it.
+        assert!(matches!(answer.status().as_u16(), 200 | 409), "{answer:?}");
+    }
+
+    async fn signed(&self, method: http::Method, options: SignedUrlOptions) -> String {
+        let minute = Duration::from_secs(60);
+        self.amazon
+            .signed_url_opts(method, &Path::default(), minute, &options)
+            .await
+            .unwrap()
+            .into()
+    }
+
+    fn path(&self, path: &str) -> Path {
+        Path::from(format!("{}/{path}", self.config.prefix))
+    }
+}
+
+#[async_trait]
+impl StorageHarness for S3Harness {
+    fn store(&self) -> Arc<dyn BlobStore> {
+        Arc::clone(&self.store) as _
+    }
+
+    async fn reopen(&self) -> Result<Arc<dyn BlobStore>> {
+        Ok(Arc::new(S3Store::connect(self.config.clone())?))
+    }
+
+    async fn plant(&self, path: &str, bytes: Bytes) -> Result<()> {
+        let payload = PutPayload::from(bytes);
+        self.amazon.put(&self.path(path), payload).await.unwrap();
+        Ok(())
+    }
+
+    async fn planted(&self, path: &str) -> Result<Option<Bytes>> {
+        match self.amazon.get(&self.path(path)).await {
+            Ok(answer) => Ok(Some(answer.bytes().await.unwrap())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn leftovers(&self) -> Result<u64> {
+        let prefix = format!("{}/", self.config.prefix);
+        let options = SignedUrlOptions::new().with_query([("uploads", String::new()), ("prefix", prefix)]);
+        let address = self.signed(http::Method::GET, options).await;
+        let text = reqwest::get(address).await.unwrap().text().await.unwrap();
+        assert!(text.contains("ListMultipartUploadsResult"), "{text}");
+        Ok(text.matches("<UploadId>").count() as u64)
+    }
+
+    fn limits(&self) -> StorageLimits {
+        StorageLimits::remote().with_big_blob_bytes((12 << 20) + 17)
+    }
+}
