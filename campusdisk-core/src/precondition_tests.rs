@@ -1,3 +1,5 @@
+//! Tests of the preconditions: each case of RFC 9110 by name.
+
 use super::*;
 
 fn now() -> Timestamp {

@@ -75,3 +75,17 @@ pub(crate) fn wait_ready(
         thread::sleep(POLL_INTERVAL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::free_port;
+
+    #[test]
+    fn ports_are_handed_out_once_and_below_the_range_of_outgoing_connections() {
+        let mut ports: Vec<u16> = (0..20).map(|_| free_port().unwrap()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 20);
+        assert!(ports.iter().all(|port| *port < 32_768));
+    }
+}

@@ -9,8 +9,30 @@ use crate::services::Running;
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) took: Duration,
-    /// Nothing where the step passed.
+    /// Why it failed, apart from tests that failed.
     pub(crate) failure: Option<String>,
+    pub(crate) failed_tests: u64,
+}
+
+impl Step {
+    /// A step without tests.
+    pub(crate) fn new(name: impl Into<String>, took: Duration, failure: Option<String>) -> Self {
+        Self {
+            name: name.into(),
+            took,
+            failure,
+            failed_tests: 0,
+        }
+    }
+
+    /// How it ended, in few words.
+    pub(crate) fn outcome(&self) -> String {
+        match (&self.failure, self.failed_tests) {
+            (Some(_), _) => "FAILED".to_owned(),
+            (None, 0) => "ok".to_owned(),
+            (None, failed) => format!("{failed} FAILED"),
+        }
+    }
 }
 
 /// Tests counted from the lines of their harness.
@@ -103,6 +125,8 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Counts, Report, Step};
 
     #[test]
@@ -125,11 +149,7 @@ mod tests {
 
     #[test]
     fn a_failed_step_counts_as_one_failure() {
-        let step = |failure| Step {
-            name: "formatting".to_owned(),
-            took: Default::default(),
-            failure,
-        };
+        let step = |failure| Step::new("formatting", Duration::ZERO, failure);
         let report = Report {
             steps: vec![step(None), step(Some("exit status: 1".to_owned()))],
             counts: Counts {

@@ -255,3 +255,87 @@ fn pid_files(folder: &Path) -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "pid"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::{Daemon, Process, all_alive, processes_of, stop_all};
+
+    fn sleeper(folder: &Path) -> Daemon {
+        Daemon::new("sleeper", folder).with_args(["sleep", "600"])
+    }
+
+    #[test]
+    fn a_daemon_leads_its_own_session_and_inherits_no_open_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = fs::File::create(folder.path().join("held")).unwrap();
+        let pid = sleeper(folder.path()).start().unwrap().pid;
+        // The launcher has files of its own open until it has become the program.
+        while fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() != "sleep" {
+            std::thread::yield_now();
+        }
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let session = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .nth(3)
+            .unwrap()
+            .to_owned();
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+        stop_all(folder.path()).unwrap();
+        assert_eq!(session, pid.to_string());
+        assert_eq!(open, 3);
+    }
+
+    #[test]
+    fn a_daemon_without_its_pid_file_is_still_found_and_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = sleeper(folder.path());
+        let process = daemon.start().unwrap();
+        fs::remove_file(daemon.pid_file()).unwrap();
+        assert_eq!(processes_of(folder.path()), [process]);
+        assert_eq!(stop_all(folder.path()).unwrap(), 1);
+        assert!(!process.is_alive());
+    }
+
+    #[test]
+    fn a_stopped_daemon_is_ended_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = sleeper(folder.path()).start().unwrap();
+        process.signal(rustix::process::Signal::STOP);
+        stop_all(folder.path()).unwrap();
+        assert!(!process.is_alive());
+    }
+
+    #[test]
+    fn a_pid_file_that_names_a_later_process_names_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        fs::write(folder.path().join("old.pid"), format!("{own} 1\n")).unwrap();
+        let process = Process::from_pid_file(&folder.path().join("old.pid")).unwrap();
+        assert!(!process.is_alive());
+        assert!(!all_alive(folder.path()));
+        assert_eq!(stop_all(folder.path()).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_dead_daemon_is_named_with_the_end_of_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = Daemon::new("broken", folder.path()).with_args(["bash", "-c", "echo no such store"]);
+        let process = daemon.start().unwrap();
+        while process.is_alive() {
+            std::thread::yield_now();
+        }
+        assert!(
+            daemon
+                .check_alive()
+                .unwrap_err()
+                .to_string()
+                .contains("no such store")
+        );
+    }
+}

@@ -92,18 +92,12 @@ pub(super) fn write_result(report: &Report) -> Result<()> {
         report.last_line(),
     );
     for step in &report.steps {
-        let outcome = step
-            .failure
-            .as_deref()
-            .unwrap_or("ok")
-            .lines()
-            .next()
-            .unwrap_or_default();
         writeln!(
             text,
-            "| {} | {:.1} | {outcome} |",
+            "| {} | {:.1} | {} |",
             step.name,
-            step.took.as_secs_f64()
+            step.took.as_secs_f64(),
+            step.outcome()
         )?;
     }
     writeln!(text, "\nReal servers:\n")?;

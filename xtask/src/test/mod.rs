@@ -76,11 +76,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let started = Instant::now();
     let mut report = run.all()?;
     if let Some(reason) = interrupt::stop_reason() {
-        report.steps.push(Step {
-            name: "the whole run".to_owned(),
-            took: started.elapsed(),
-            failure: Some(reason.to_owned()),
-        });
+        report.steps.push(Step::new(
+            "the whole run",
+            started.elapsed(),
+            Some(reason.to_owned()),
+        ));
     }
     if options.full && !options.is_narrowed() {
         full::write_result(&report)?;
@@ -268,10 +268,10 @@ impl Run<'_> {
                 .into_iter()
                 .map(|test| format!("{name}: {test}")),
         );
+        let failed_tests = outcome.counts.failed;
         self.report.steps.push(Step {
-            name: name.to_owned(),
-            took: outcome.took,
-            failure: outcome.failure,
+            failed_tests,
+            ..Step::new(name, outcome.took, outcome.failure)
         });
         passed
     }
@@ -279,11 +279,9 @@ impl Run<'_> {
     fn fail(&mut self, name: &str, failure: String) {
         // The reason why the run stops is reported once, for the whole run.
         if interrupt::stop_reason().is_none_or(|reason| reason != failure) {
-            self.report.steps.push(Step {
-                name: name.to_owned(),
-                took: Duration::ZERO,
-                failure: Some(failure),
-            });
+            self.report
+                .steps
+                .push(Step::new(name, Duration::ZERO, Some(failure)));
         }
     }
 }
