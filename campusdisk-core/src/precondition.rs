@@ -25,6 +25,16 @@ impl EntityTag {
         Self::strong(&version.to_string())
     }
 
+    /// The content it stands for, where it is a strong tag made by [`of_content`](Self::of_content).
+    pub fn as_content(&self) -> Option<ContentId> {
+        self.strong_text()?.parse().ok()
+    }
+
+    /// The version it stands for, where it is a strong tag made by [`of_version`](Self::of_version).
+    pub fn as_version(&self) -> Option<u64> {
+        self.strong_text()?.parse().ok()
+    }
+
     /// Reads one tag, white space around it allowed; `None` when it is no tag or more than one.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (tag, rest) = Self::take(text.trim_ascii())?;
@@ -39,6 +49,10 @@ impl EntityTag {
     /// Weak comparison (§8.8.3.2): the same characters.
     pub fn is_weakly(&self, other: &Self) -> bool {
         self.opaque == other.opaque
+    }
+
+    fn strong_text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.opaque).ok().filter(|_| !self.weak)
     }
 
     fn strong(opaque: &str) -> Self {

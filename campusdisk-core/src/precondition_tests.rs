@@ -259,3 +259,12 @@ fn a_date_shared_by_two_contents_is_no_validator_for_ranges() {
     current.date_is_strong = false;
     assert!(!IfRange::parse([AT.as_bytes()], now()).unwrap().holds(&current));
 }
+
+#[test]
+fn tags_of_ours_are_known_again_and_weak_ones_are_not_ours() {
+    let content = ContentId::from_u128(99);
+    assert_eq!(EntityTag::of_content(content).as_content(), Some(content));
+    assert_eq!(EntityTag::of_version(7).as_version(), Some(7));
+    assert_eq!(tag("W/\"7\"").as_version(), None);
+    assert_eq!(tag("\"x\"").as_content(), None);
+}

@@ -1,0 +1,186 @@
+//! Answers GET and HEAD of a file: the plan of core, rendered.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use campusdisk_core::{ByteBody, ContentFacts, Download, DownloadPlan, EntityTag, Span, plan};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
+
+use crate::body::AnswerBody;
+use crate::conditional;
+use crate::digest;
+use crate::disposition::{Disposition, content_disposition};
+use crate::error::{Problem, Result};
+use crate::media::{Showing, showing};
+use crate::multipart::{Framing, content_range};
+use crate::state::AppState;
+
+/// Whether a file is to be shown; saving is what happens otherwise.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ContentQuery {
+    pub download: Option<String>,
+    pub inline: Option<String>,
+}
+
+impl ContentQuery {
+    fn disposition(&self) -> Disposition {
+        match (&self.inline, &self.download) {
+            (Some(_), None) => Disposition::Inline,
+            _ => Disposition::Attachment,
+        }
+    }
+}
+
+/// The answer to a GET or HEAD of a file (RFC 9110 §13 to §15).
+pub(crate) async fn answer(
+    state: &AppState,
+    download: &Download,
+    method: &Method,
+    headers: &HeaderMap,
+    query: &ContentQuery,
+) -> Result<Response> {
+    let facts = facts(download);
+    let asked = conditional::asked(method, headers, state.disk().now());
+    match plan(&facts, &asked) {
+        DownloadPlan::Whole => {
+            let body = match Span::whole(facts.size_bytes) {
+                Some(span) if method == Method::GET => download.open(span).await?,
+                _ => ByteBody::empty(),
+            };
+            let mut response = with_body(state, StatusCode::OK, body);
+            write_headers(download, &facts, query, response.headers_mut());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, facts.size_bytes.into());
+            Ok(response)
+        }
+        DownloadPlan::Parts(parts) => match parts.as_slice() {
+            [part] => one_part(state, download, &facts, query, *part).await,
+            _ => several_parts(state, download, &facts, query, parts).await,
+        },
+        DownloadPlan::NotModified => Ok(not_modified(&facts)),
+        DownloadPlan::PreconditionFailed => Err(Problem::precondition_failed()),
+        DownloadPlan::Unsatisfiable { size_bytes } => Err(unsatisfiable(size_bytes)),
+    }
+}
+
+async fn one_part(
+    state: &AppState,
+    download: &Download,
+    facts: &ContentFacts,
+    query: &ContentQuery,
+    part: Span,
+) -> Result<Response> {
+    let mut response = with_body(state, StatusCode::PARTIAL_CONTENT, download.open(part).await?);
+    let headers = response.headers_mut();
+    write_headers(download, facts, query, headers);
+    headers.insert(header::CONTENT_LENGTH, part.len().into());
+    if let Ok(range) = HeaderValue::try_from(content_range(part, facts.size_bytes)) {
+        headers.insert(header::CONTENT_RANGE, range);
+    }
+    Ok(response)
+}
+
+/// §15.3.7.2: the ranges stand in the parts, not in the headers.
+async fn several_parts(
+    state: &AppState,
+    download: &Download,
+    facts: &ContentFacts,
+    query: &ContentQuery,
+    parts: Vec<Span>,
+) -> Result<Response> {
+    let framing = Framing::new(&parts, download.mime(), facts.size_bytes, state.ids());
+    let (content_type, len_bytes) = (framing.content_type(), framing.len_bytes());
+    // The first is opened before the answer begins, so that what can't be had at all is said with a status.
+    let mut first = match parts.first() {
+        Some(part) => Some(download.open(*part).await?),
+        None => None,
+    };
+    let (count, source) = (parts.len(), download.clone());
+    let body = framing.body(count, move |index| {
+        let (opened, part, source) = (first.take(), parts.get(index).copied(), source.clone());
+        async move {
+            match (opened, part) {
+                (Some(body), _) => Ok(body),
+                (None, Some(part)) => source.open(part).await,
+                (None, None) => Ok(ByteBody::empty()),
+            }
+        }
+    });
+    let mut response = with_body(state, StatusCode::PARTIAL_CONTENT, body);
+    let headers = response.headers_mut();
+    write_headers(download, facts, query, headers);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_LENGTH, len_bytes.into());
+    Ok(response)
+}
+
+fn facts(download: &Download) -> ContentFacts {
+    let etag = EntityTag::of_content(download.content_id());
+    let mut facts = ContentFacts::new(etag, download.modified(), download.size_bytes());
+    // A node that never changed had no other content, so not in that second either (§8.8.2.2).
+    facts.validators.date_is_strong = download.place().node.version == 1;
+    facts
+}
+
+fn with_body(state: &AppState, status: StatusCode, bytes: ByteBody) -> Response {
+    let mut response = Response::new(AnswerBody::over(bytes, state.options().response_idle));
+    *response.status_mut() = status;
+    response
+}
+
+fn write_headers(download: &Download, facts: &ContentFacts, query: &ContentQuery, headers: &mut HeaderMap) {
+    conditional::write_validators(&facts.validators, headers);
+    write_caching(headers);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let mime = HeaderValue::from_str(download.mime());
+    headers.insert(
+        header::CONTENT_TYPE,
+        mime.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    );
+    let disposition = query.disposition();
+    let name = download.place().node.name.as_str();
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        content_disposition(disposition, name),
+    );
+    if disposition == Disposition::Inline && showing(download.mime()) == Showing::Sandboxed {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox"),
+        );
+    }
+    if let Some(sha256) = download.sha256() {
+        headers.insert(digest::REPR_DIGEST, digest::repr_digest(&sha256));
+    }
+}
+
+/// Rights may end, so a copy is asked about before it is used again, and none is kept for others.
+fn write_caching(headers: &mut HeaderMap) {
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+}
+
+/// §15.4.5.
+fn not_modified(facts: &ContentFacts) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    conditional::write_validators(&facts.validators, response.headers_mut());
+    write_caching(response.headers_mut());
+    response.into_response()
+}
+
+/// §15.5.17.
+fn unsatisfiable(size_bytes: u64) -> Problem {
+    let problem = Problem::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range_not_satisfiable",
+        "the file has none of the bytes asked for",
+    );
+    match HeaderValue::try_from(format!("bytes */{size_bytes}")) {
+        Ok(range) => problem.with_header(header::CONTENT_RANGE, range),
+        Err(_) => problem,
+    }
+}

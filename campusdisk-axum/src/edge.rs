@@ -1,0 +1,107 @@
+//! What happens around every request: method override, refusals that need no route, limits on rest, request ids, problems.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_body::Body as _;
+use tower::ServiceExt;
+
+use crate::body::RequestBody;
+use crate::error::{Problem, Result};
+use crate::method::{self, Sent};
+use crate::origin;
+use crate::state::AppState;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Puts the edge around the routes. The result has one fallback and no routes of its own, because the method override acts
+/// before routing; it can be nested like any router.
+pub(crate) fn around(routes: Router, state: AppState) -> Router {
+    let service = tower::service_fn(move |request: Request| {
+        let (routes, state) = (routes.clone(), state.clone());
+        async move { Ok::<_, std::convert::Infallible>(answer(routes, &state, request).await) }
+    });
+    Router::new().fallback_service(service)
+}
+
+async fn answer(routes: Router, state: &AppState, mut request: Request) -> Response {
+    let id = format!("{:032x}", state.ids().random());
+    let (sent, response) = match prepare(&mut request, state.options().request_idle) {
+        Ok(sent) => match routes.oneshot(request).await {
+            Ok(response) => (sent, response),
+            Err(never) => match never {},
+        },
+        Err(problem) => (Sent::Plainly, problem.into_response()),
+    };
+    finish(response, sent, &id)
+}
+
+fn prepare(request: &mut Request, idle: Duration) -> Result<Sent> {
+    let sent = method::apply_override(request)?;
+    check_encoding(request)?;
+    origin::check_ambient(request.method(), request.uri(), request.headers())?;
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = RequestBody::limit(body, idle);
+    Ok(sent)
+}
+
+/// RFC 9110 §15.5.16: we take no coded bodies, and say which we take.
+fn check_encoding(request: &Request) -> Result<()> {
+    let coded = |value: &HeaderValue| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if request
+        .headers()
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(coded)
+    {
+        return Err(
+            Problem::unsupported_media_type("a body has to come without Content-Encoding")
+                .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        );
+    }
+    Ok(())
+}
+
+fn finish(response: Response, sent: Sent, id: &str) -> Response {
+    let mut response = match problem_of(&response) {
+        Some(problem) => {
+            let mut rendered = problem.render(id);
+            let mut headers = response.headers().clone();
+            headers.remove(header::CONTENT_LENGTH);
+            headers.remove(header::CONTENT_TYPE);
+            rendered.headers_mut().extend(headers);
+            rendered
+        }
+        None => response,
+    };
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    method::fit(sent, &mut response);
+    response
+}
+
+/// The problem that an answer is, whether a handler said so or the router refused by itself.
+fn problem_of(response: &Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        return Some(problem.clone());
+    }
+    let status = response.status();
+    let said_nothing =
+        response.body().is_end_stream() && !response.headers().contains_key(header::CONTENT_TYPE);
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED if said_nothing => Some(Problem::new(
+            status,
+            "method_not_allowed",
+            "this address does not know the method",
+        )),
+        _ => None,
+    }
+}

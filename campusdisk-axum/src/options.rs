@@ -1,0 +1,73 @@
+//! How the adapter behaves: every limit with its unit.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Limits and trust of the HTTP adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether cookies are for https only. Also set when a trusted proxy says that the client speaks https.
+    pub secure_cookies: bool,
+    /// Longest JSON body in bytes.
+    pub max_json_bytes: usize,
+    /// How long a JSON body may take in all.
+    pub small_body_time: Duration,
+    /// Items in a list when the request does not say.
+    pub default_list_items: u32,
+    /// How long a client may send nothing in the middle of its request's body.
+    pub request_idle: Duration,
+    /// How long the source of an answer's body may bring nothing.
+    pub response_idle: Duration,
+    /// How long a check of one part may take before `/readyz` calls it down.
+    pub ready_timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            secure_cookies: false,
+            max_json_bytes: 64 << 10,
+            small_body_time: Duration::from_secs(30),
+            default_list_items: 100,
+            request_idle: Duration::from_secs(60),
+            response_idle: Duration::from_secs(60),
+            ready_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl HttpOptions {
+    /// Sets the proxies that are believed.
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, trusted_proxies: Vec<IpNet>) -> Self {
+        self.trusted_proxies = trusted_proxies;
+        self
+    }
+
+    /// Sets whether cookies are for https only.
+    #[must_use]
+    pub fn with_secure_cookies(mut self, secure_cookies: bool) -> Self {
+        self.secure_cookies = secure_cookies;
+        self
+    }
+
+    /// Sets the longest JSON body.
+    #[must_use]
+    pub fn with_max_json_bytes(mut self, max_json_bytes: usize) -> Self {
+        self.max_json_bytes = max_json_bytes;
+        self
+    }
+
+    /// Sets how long requests and answers may rest.
+    #[must_use]
+    pub fn with_idle(mut self, request_idle: Duration, response_idle: Duration) -> Self {
+        self.request_idle = request_idle;
+        self.response_idle = response_idle;
+        self
+    }
+}

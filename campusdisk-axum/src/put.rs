@@ -1,0 +1,105 @@
+//! Whole files coming in by PUT.
+
+use axum::body::Body;
+use campusdisk_core::{
+    EntityTag, EntityTags, Error, ErrorKind, Place, Preconditions, Purpose, Put, PutOptions, Putting,
+    Validators, Verdict,
+};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
+
+use crate::digest;
+use crate::error::{Problem, Result};
+use crate::extract::broken_body;
+
+/// Refuses before a byte is read, where what is there shows already that a condition fails.
+///
+/// # Errors
+/// 412.
+pub(crate) fn check(conditions: &Preconditions, current: Option<&Place>) -> Result<()> {
+    let validators = current.map(validators);
+    match conditions.verdict(validators.as_ref(), Purpose::Write) {
+        Verdict::Proceed => Ok(()),
+        Verdict::Failed | Verdict::NotModified => Err(Problem::precondition_failed()),
+    }
+}
+
+/// How to put what a request with these headers brings. The conditions hold at the very moment the file changes, too.
+///
+/// # Errors
+/// 400 for malformed digests and for parts of files.
+pub(crate) fn options(headers: &HeaderMap, conditions: &Preconditions) -> Result<PutOptions> {
+    // RFC 9110 §14.5: a part must not be taken for the whole.
+    if headers.contains_key(header::CONTENT_RANGE) {
+        return Err(Problem::bad_request(
+            "a PUT replaces the whole file; Content-Range can't be honoured",
+        ));
+    }
+    let mut options = PutOptions::default();
+    options.mime = text(headers, header::CONTENT_TYPE);
+    options.len_bytes = text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    options.checksums = digest::checksums(headers)?;
+    options.if_absent = conditions.if_none_match == Some(EntityTags::Any);
+    match &conditions.if_match {
+        Some(EntityTags::Any) => options.if_present = true,
+        Some(EntityTags::Listed(tags)) => {
+            options.if_content = Some(tags.iter().filter_map(EntityTag::as_content).collect());
+        }
+        None => {}
+    }
+    Ok(options)
+}
+
+/// Reads a body to its end into a running put.
+///
+/// # Errors
+/// Why nothing is stored.
+pub(crate) async fn receive(mut putting: Putting, mut body: Body) -> Result<Put> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_body(&error))?;
+        if let Ok(bytes) = frame.into_data() {
+            putting.write(bytes).await.map_err(problem)?;
+        }
+    }
+    putting.finish().await.map_err(problem)
+}
+
+/// What an error means to who puts a file.
+pub(crate) fn problem(error: Error) -> Problem {
+    match error.kind() {
+        ErrorKind::Changed => Problem::precondition_failed(),
+        ErrorKind::Corrupt => Problem::bad_request(
+            "the bytes do not have the digest that was sent with them; nothing is stored",
+        )
+        .with_kind("corrupt"),
+        ErrorKind::LimitExceeded => limit_problem(error),
+        _ => error.into(),
+    }
+}
+
+/// A limit of the policy is about this file; a limit of the store, which has a cause, is about the disk.
+pub(crate) fn limit_problem(error: Error) -> Problem {
+    match std::error::Error::source(&error) {
+        Some(_) => error.into(),
+        None => Problem::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE),
+    }
+}
+
+fn validators(place: &Place) -> Validators {
+    // A folder has no content to compare; its facts stand for it, so that a content's tag never fits.
+    let etag = match place.node.content {
+        Some(content) => EntityTag::of_content(content),
+        None => EntityTag::of_version(place.node.version),
+    };
+    Validators {
+        modified: Some(place.node.modified),
+        ..Validators::of(etag)
+    }
+}
+
+fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<String> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+}

@@ -1,0 +1,179 @@
+//! The table of routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use campusdisk_core::CampusDisk;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::actor::SignOn;
+use crate::cookies;
+use crate::edge;
+use crate::error::Problem;
+use crate::options::HttpOptions;
+use crate::probe::Probe;
+use crate::routes;
+use crate::state::AppState;
+use crate::tus::headers::{TUS_RESUMABLE, VERSION};
+
+/// What a router is made of.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HttpParts {
+    disk: CampusDisk,
+    who: Who,
+    options: HttpOptions,
+    probes: Vec<Arc<dyn Probe>>,
+}
+
+#[derive(Debug)]
+enum Who {
+    Host(Arc<dyn SignOn>),
+    #[cfg(feature = "accounts")]
+    Accounts(campusdisk_accounts::Accounts),
+}
+
+impl HttpParts {
+    /// With a login of the host's own; routes for accounts and sessions are not mounted.
+    pub fn with_sign_on(disk: CampusDisk, sign_on: Arc<dyn SignOn>) -> Self {
+        Self {
+            disk,
+            who: Who::Host(sign_on),
+            options: HttpOptions::default(),
+            probes: Vec::new(),
+        }
+    }
+
+    /// With the accounts of `campusdisk-accounts`.
+    #[cfg(feature = "accounts")]
+    pub fn with_accounts(disk: CampusDisk, accounts: campusdisk_accounts::Accounts) -> Self {
+        Self {
+            disk,
+            who: Who::Accounts(accounts),
+            options: HttpOptions::default(),
+            probes: Vec::new(),
+        }
+    }
+
+    /// Sets limits and trust.
+    #[must_use]
+    pub fn options(mut self, options: HttpOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Adds a part that `/readyz` asks about.
+    #[must_use]
+    pub fn probe(mut self, probe: Arc<dyn Probe>) -> Self {
+        self.probes.push(probe);
+        self
+    }
+}
+
+/// The whole API, to be served or to be nested under any prefix.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: throttles and shares for certain networks need the
+/// client's address.
+pub fn router(parts: HttpParts) -> Router {
+    let (routes, document) = table(&parts.who).split_for_parts();
+    let state = state(parts);
+    let routes = routes
+        .route(
+            "/api/v1/openapi.json",
+            axum::routing::get(|| async { axum::Json(document) }),
+        )
+        .fallback(|| async { Problem::not_found() })
+        .with_state(state.clone());
+    edge::around(routes, state)
+}
+
+/// The OpenAPI document of the API with the accounts of `campusdisk-accounts`.
+#[cfg(feature = "accounts")]
+pub fn openapi() -> Document {
+    all_routes().into_openapi()
+}
+
+/// The OpenAPI document of the API with a login of the host's own.
+pub fn openapi_without_accounts() -> Document {
+    common_routes().into_openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "CampusDisk", description = "Files of a university portal"),
+    modifiers(&SignOns), security(("session" = []), ("token" = []), ("name_and_token" = [])),
+)]
+struct ApiDocument;
+
+/// How a request says who sends it.
+struct SignOns;
+
+impl Modify for SignOns {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_with(Default::default);
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(cookies::SESSION));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components.add_security_scheme(
+            "name_and_token",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)),
+        );
+    }
+}
+
+fn table(who: &Who) -> OpenApiRouter<AppState> {
+    match who {
+        Who::Host(_) => common_routes(),
+        #[cfg(feature = "accounts")]
+        Who::Accounts(_) => all_routes(),
+    }
+}
+
+#[cfg(feature = "accounts")]
+fn all_routes() -> OpenApiRouter<AppState> {
+    common_routes()
+        .merge(routes::session::routes())
+        .merge(routes::accounts::routes())
+        .merge(routes::admin::routes())
+}
+
+fn common_routes() -> OpenApiRouter<AppState> {
+    let resumable = routes::uploads::routes()
+        .merge(routes::drop_uploads::routes())
+        .layer(axum::middleware::map_response(name_tus_version));
+    OpenApiRouter::with_openapi(ApiDocument::openapi())
+        .merge(routes::health::routes())
+        .merge(routes::drives::routes())
+        .merge(routes::nodes::routes())
+        .merge(routes::content::routes())
+        .merge(routes::versions::routes())
+        .merge(routes::trash::routes())
+        .merge(routes::search::routes())
+        .merge(resumable)
+        .merge(routes::shares::routes())
+        .merge(routes::visit::routes())
+}
+
+fn state(parts: HttpParts) -> AppState {
+    let HttpParts {
+        disk,
+        who,
+        options,
+        probes,
+    } = parts;
+    match who {
+        Who::Host(sign_on) => AppState::new(disk, sign_on, options, probes),
+        #[cfg(feature = "accounts")]
+        Who::Accounts(accounts) => AppState::with_accounts(disk, accounts, options, probes),
+    }
+}
+
+/// tus 1.0.0: the header is in every answer, refusals too.
+async fn name_tus_version(mut response: Response) -> Response {
+    response.headers_mut().insert(TUS_RESUMABLE, VERSION);
+    response
+}

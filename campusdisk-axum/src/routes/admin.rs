@@ -1,0 +1,173 @@
+//! What administrators do with accounts.
+
+use axum::Json as JsonAnswer;
+use axum::extract::{FromRequestParts, State};
+use campusdisk_accounts::{AccountUpdate, Administrator, NextSignIn, Page};
+use campusdisk_core::AccountId;
+use http::StatusCode;
+use http::request::Parts;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::accounts::{AccountAnswer, AccountBody};
+use super::session::make_home;
+use crate::actor::Caller;
+use crate::error::{Problem, ProblemDocument, Result};
+use crate::extract::{Json, Query, Segments};
+use crate::list::{Items, Limit};
+use crate::state::AppState;
+use crate::wire::nullable;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, update))
+        .routes(routes!(set_password))
+}
+
+/// Proof that an administrator asks.
+struct Admin(Administrator);
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require_administrator()?;
+        caller
+            .principal()?
+            .administrator()
+            .map(Self)
+            .ok_or_else(Problem::forbidden)
+    }
+}
+
+/// The accounts, by user name.
+#[utoipa::path(
+    get, path = "/api/v1/admin/accounts", tag = "administration",
+    params(("search" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, body = Items<AccountBody>), (status = 403, body = ProblemDocument)),
+)]
+async fn list(
+    State(state): State<AppState>,
+    Admin(by): Admin,
+    Query(query): Query<AccountsQuery>,
+) -> Result<JsonAnswer<Items<AccountBody>>> {
+    let page = Page {
+        after: query.after.as_deref(),
+        limit: query.limit.items(&state),
+    };
+    let listed = state
+        .accounts()?
+        .admin_list(&by, query.search.as_deref(), page)
+        .await
+        .map_err(|error| {
+            // A cursor or a limit is part of how the list is asked for, not of what is in it.
+            match error.field() {
+                Some("after" | "limit") => Problem::from(error).with_status(StatusCode::BAD_REQUEST),
+                _ => error.into(),
+            }
+        })?;
+    Ok(JsonAnswer(Items {
+        items: listed.items.iter().map(AccountBody::from).collect(),
+        next: listed.next,
+    }))
+}
+
+/// One account.
+#[utoipa::path(
+    get, path = "/api/v1/admin/accounts/{id}", tag = "administration", params(("id" = String, Path)),
+    responses((status = 200, body = AccountAnswer), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)),
+)]
+async fn get(
+    State(state): State<AppState>,
+    Admin(by): Admin,
+    Segments(id): Segments<String>,
+) -> Result<JsonAnswer<AccountAnswer>> {
+    let account = state.accounts()?.admin_get(&by, &account_id(&id)?).await?;
+    Ok(JsonAnswer(AccountAnswer::from(&account)))
+}
+
+/// Locks, unlocks, appoints, or sets a quota. Locking ends the account's sessions, tokens and running transfers.
+#[utoipa::path(
+    patch, path = "/api/v1/admin/accounts/{id}", tag = "administration", params(("id" = String, Path)), request_body = UpdateBody,
+    responses((status = 200, body = AccountAnswer), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)),
+)]
+async fn update(
+    State(state): State<AppState>,
+    Admin(by): Admin,
+    Segments(id): Segments<String>,
+    Json(body): Json<UpdateBody>,
+) -> Result<JsonAnswer<AccountAnswer>> {
+    let id = account_id(&id)?;
+    let update = AccountUpdate {
+        locked: body.locked,
+        admin: body.admin,
+        quota_bytes: body.quota_bytes,
+    };
+    let account = state.accounts()?.admin_update(&by, &id, update).await?;
+    if body.quota_bytes.is_some() {
+        // The drive has to be there for the quota to hold from its first byte on.
+        make_home(&state, &account).await?;
+        let quota_bytes = account.quota_bytes.or(state.disk().policy().personal_quota_bytes);
+        state.disk().set_personal_quota(&id, quota_bytes).await?;
+    }
+    Ok(JsonAnswer(AccountAnswer::from(&account)))
+}
+
+/// Sets somebody's password; they choose another at their next sign-in.
+#[utoipa::path(
+    put, path = "/api/v1/admin/accounts/{id}/password", tag = "administration", params(("id" = String, Path)),
+    request_body = PasswordBody,
+    responses((status = 204), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)),
+)]
+async fn set_password(
+    State(state): State<AppState>,
+    Admin(by): Admin,
+    Segments(id): Segments<String>,
+    Json(body): Json<PasswordBody>,
+) -> Result<StatusCode> {
+    let id = account_id(&id)?;
+    state
+        .accounts()?
+        .admin_set_password(&by, &id, &body.new, NextSignIn::MustChange)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A text that can be no id names no account.
+fn account_id(text: &str) -> Result<AccountId> {
+    AccountId::parse(text).map_err(|_| Problem::not_found())
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct AccountsQuery {
+    search: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+/// What changes of an account; what is missing stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateBody {
+    /// Whether it is shut out.
+    locked: Option<bool>,
+    /// Whether it administers.
+    admin: Option<bool>,
+    /// The quota of its own drive; null for the installation's.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u64>)]
+    quota_bytes: Option<Option<u64>>,
+}
+
+/// A password set by an administrator.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PasswordBody {
+    /// The password.
+    new: String,
+}

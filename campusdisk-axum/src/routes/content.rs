@@ -1,0 +1,187 @@
+//! The bytes of files, out and in.
+
+use axum::Json as JsonAnswer;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use campusdisk_core::catalog::record::NodeKind;
+use campusdisk_core::{Desk, EntryName, ErrorKind, NodeId, Place};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::actor::{Reader, Writer};
+use crate::content::{self, ContentQuery};
+use crate::error::{Problem, ProblemDocument, Result};
+use crate::extract::{Json, Query, Segments};
+use crate::routes::nodes::{facts, node_answer, set_location};
+use crate::state::AppState;
+use crate::wire::{NodeBody, entry_name};
+use crate::{conditional, put};
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(download, replace))
+        .routes(routes!(child, put_child))
+        .routes(routes!(archive))
+}
+
+/// The bytes of a file; a folder as a ZIP comes later.
+#[utoipa::path(
+    get, path = "/api/v1/nodes/{id}/content", tag = "files",
+    params(
+        ("id" = String, Path), ("inline" = Option<String>, Query, description = "to be shown"),
+        ("download" = Option<String>, Query, description = "to be saved"), ("Range" = Option<String>, Header),
+        ("If-Range" = Option<String>, Header), ("If-None-Match" = Option<String>, Header),
+    ),
+    responses(
+        (status = 200, content_type = "application/octet-stream", body = String), (status = 206), (status = 304),
+        (status = 404, body = ProblemDocument), (status = 412, body = ProblemDocument),
+        (status = 416, body = ProblemDocument), (status = 501, body = ProblemDocument),
+    ),
+)]
+async fn download(
+    State(state): State<AppState>,
+    Reader(desk): Reader,
+    Segments(id): Segments<String>,
+    Query(query): Query<ContentQuery>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let id: NodeId = id.parse()?;
+    let download = match desk.download(id).await {
+        Ok(download) => download,
+        Err(error) => return Err(folder_or(error, &desk, id).await),
+    };
+    content::answer(&state, &download, &method, &headers, &query).await
+}
+
+/// Gives a file a new version.
+#[utoipa::path(
+    put, path = "/api/v1/nodes/{id}/content", tag = "files", params(("id" = String, Path)),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, body = NodeBody), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument),
+        (status = 412, body = ProblemDocument), (status = 413, body = ProblemDocument), (status = 507, body = ProblemDocument),
+    ),
+)]
+async fn replace(
+    State(state): State<AppState>,
+    Writer(desk): Writer,
+    Segments(id): Segments<String>,
+    request: Request,
+) -> Result<Response> {
+    let id: NodeId = id.parse()?;
+    let (parts, body) = request.into_parts();
+    let conditions = conditional::preconditions(&parts.headers, state.disk().now());
+    if !conditions.is_empty() {
+        put::check(&conditions, Some(&*desk.node(id).await?))?;
+    }
+    let options = put::options(&parts.headers, &conditions)?;
+    let putting = desk.put_content(id, options).await.map_err(put::problem)?;
+    let put = put::receive(putting, body).await?;
+    node_answer(&desk, StatusCode::OK, &put.node).await
+}
+
+/// The node of a name in a folder.
+#[utoipa::path(
+    get, path = "/api/v1/nodes/{id}/children/{name}", tag = "files",
+    params(("id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = NodeBody), (status = 304), (status = 404, body = ProblemDocument)),
+)]
+async fn child(
+    State(state): State<AppState>,
+    Reader(desk): Reader,
+    Segments((folder, name)): Segments<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let name = entry_name(&name)?;
+    let place = desk.child(folder.parse()?, &name).await?;
+    facts(&state, &headers, &place)
+}
+
+/// Puts a file into a folder: a new one, or a new version of the one of that name.
+#[utoipa::path(
+    put, path = "/api/v1/nodes/{id}/children/{name}", tag = "files",
+    params(("id" = String, Path), ("name" = String, Path), ("If-Match" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 201, body = NodeBody), (status = 200, body = NodeBody), (status = 400, body = ProblemDocument),
+        (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument), (status = 412, body = ProblemDocument),
+        (status = 413, body = ProblemDocument), (status = 422, body = ProblemDocument), (status = 507, body = ProblemDocument),
+    ),
+)]
+async fn put_child(
+    State(state): State<AppState>,
+    Writer(desk): Writer,
+    Segments((folder, name)): Segments<(String, String)>,
+    request: Request,
+) -> Result<Response> {
+    let (folder, name): (NodeId, _) = (folder.parse()?, entry_name(&name)?);
+    let (parts, body) = request.into_parts();
+    let conditions = conditional::preconditions(&parts.headers, state.disk().now());
+    if !conditions.is_empty() {
+        put::check(&conditions, existing(&desk, folder, &name).await?.as_deref())?;
+    }
+    let options = put::options(&parts.headers, &conditions)?;
+    let putting = desk.put(folder, name, options).await.map_err(put::problem)?;
+    let put = put::receive(putting, body).await?;
+    if !put.created {
+        return node_answer(&desk, StatusCode::OK, &put.node).await;
+    }
+    let mut response = node_answer(&desk, StatusCode::CREATED, &put.node).await?;
+    set_location(&mut response, format!("../../{}", put.node.id));
+    Ok(response)
+}
+
+/// An archive of several nodes; comes later.
+#[utoipa::path(
+    post, path = "/api/v1/archives", tag = "files", request_body = ArchiveBody,
+    responses((status = 501, body = ProblemDocument)),
+)]
+async fn archive(Reader(desk): Reader, Json(body): Json<ArchiveBody>) -> Result<JsonAnswer<()>> {
+    for node in &body.nodes {
+        desk.node(node.parse()?).await?;
+    }
+    Err(no_archives())
+}
+
+/// What an archive is to hold.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ArchiveBody {
+    /// The nodes.
+    nodes: Vec<String>,
+}
+
+/// 501: folders as ZIP are not in this version.
+pub(crate) fn no_archives() -> Problem {
+    Problem::not_implemented("folders can't be fetched as a ZIP in this version")
+}
+
+/// Why a download is refused: a folder that may be seen is no error of the caller.
+async fn folder_or(error: campusdisk_core::Error, desk: &Desk, id: NodeId) -> Problem {
+    if error.kind() == ErrorKind::InvalidInput
+        && desk
+            .node(id)
+            .await
+            .is_ok_and(|place| place.node.kind == NodeKind::Folder)
+    {
+        return no_archives();
+    }
+    error.into()
+}
+
+async fn existing(desk: &Desk, folder: NodeId, name: &EntryName) -> Result<Option<Arc<Place>>> {
+    match desk.child(folder, name).await {
+        Ok(place) => Ok(Some(place)),
+        // Who may not see the folder is not told about conditions.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            desk.node(folder).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,19 @@
+//! The routes, by concern.
+
+#[cfg(feature = "accounts")]
+pub(crate) mod accounts;
+#[cfg(feature = "accounts")]
+pub(crate) mod admin;
+pub(crate) mod content;
+pub(crate) mod drives;
+pub(crate) mod drop_uploads;
+pub(crate) mod health;
+pub(crate) mod nodes;
+pub(crate) mod search;
+#[cfg(feature = "accounts")]
+pub(crate) mod session;
+pub(crate) mod shares;
+pub(crate) mod trash;
+pub(crate) mod uploads;
+pub(crate) mod versions;
+pub(crate) mod visit;

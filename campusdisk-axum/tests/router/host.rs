@@ -1,0 +1,58 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use campusdisk_axum::{Caller, HttpParts, Problem, Scope, SignOn, router};
+use campusdisk_core::memory::MemoryIdentity;
+use campusdisk_core::{AccountId, Actor, Policy};
+use http::request::Parts;
+
+use crate::app::{Asking, disk};
+
+/// A host that trusts a header of its own.
+#[derive(Debug)]
+struct HeaderSignOn;
+
+#[async_trait]
+impl SignOn for HeaderSignOn {
+    async fn identify(&self, request: &Parts) -> Result<Option<Caller>, Problem> {
+        let Some(name) = request.headers.get("x-user").and_then(|name| name.to_str().ok()) else {
+            return Ok(None);
+        };
+        let account = AccountId::parse(name).map_err(|_| Problem::unauthenticated())?;
+        let caller = Caller::new(Actor::new(account, name));
+        Ok(Some(match name {
+            "reader" => caller.with_scopes([Scope::Read]),
+            _ => caller,
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_host_brings_its_own_login_and_no_routes_for_ours_are_there() {
+    let disk = disk(Arc::new(MemoryIdentity::default()), Policy::default()).await;
+    let router = router(HttpParts::with_sign_on(disk, Arc::new(HeaderSignOn)));
+    let asking =
+        |method: &str, uri: &str, user: &str| Asking::new(&router, method, uri).header("x-user", user);
+    let drives = asking("GET", "/api/v1/drives", "ada").await_ok(200).await;
+    let uri = format!(
+        "/api/v1/nodes/{}/children/a.txt",
+        drives["items"][0]["root"].as_str().unwrap()
+    );
+    asking("PUT", &uri, "ada").body("x").await_ok(201).await;
+    asking("GET", &uri, "bob").await_problem(404, "not_found").await;
+    asking("PUT", &uri, "reader")
+        .body("x")
+        .await_problem(403, "scope_missing")
+        .await;
+    Asking::new(&router, "GET", &uri)
+        .await_problem(401, "unauthenticated")
+        .await;
+    for uri in [
+        "/api/v1/session",
+        "/api/v1/accounts",
+        "/api/v1/setup",
+        "/api/v1/me",
+    ] {
+        asking("POST", uri, "ada").await_problem(404, "not_found").await;
+    }
+}
