@@ -1,6 +1,7 @@
 //! Who asks: from a request to an actor, with what they may do.
 
 use std::fmt;
+#[cfg(feature = "accounts")]
 use std::sync::Arc;
 
 use async_trait::async_trait;

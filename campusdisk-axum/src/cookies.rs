@@ -46,6 +46,7 @@ impl CookieScope {
     }
 
     /// The `Set-Cookie` that makes a browser forget.
+    #[cfg(feature = "accounts")]
     pub(crate) fn forget(&self, name: &str, path: &str) -> HeaderValue {
         self.render(name, "", path, "; Max-Age=0")
     }
@@ -119,6 +120,7 @@ mod tests {
             plain.keep(TICKET, "t", "/s/x", None),
             "campusdisk_ticket=t; Path=/s/x; HttpOnly; SameSite=Lax"
         );
+        #[cfg(feature = "accounts")]
         assert_eq!(
             plain.forget(SESSION, ""),
             "campusdisk_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"

@@ -3,7 +3,7 @@
 use campusdisk_core::catalog::record::Content;
 use campusdisk_core::catalog::record::{Drive, Node, NodeKind, Role, Version};
 use campusdisk_core::{EntityTag, EntryName, Error, Place, Timestamp, UploadFacts};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{Problem, Result};
@@ -266,15 +266,6 @@ pub(crate) fn time(field: &'static str, text: Option<&str>) -> Result<Option<Tim
     text.map(|text| Timestamp::parse(field, text)).transpose()
 }
 
-/// A field that may be missing, null, or there: missing leaves as it is, null takes away.
-pub(crate) fn nullable<'de, T, D>(deserializer: D) -> std::result::Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,18 +273,5 @@ mod tests {
     #[test]
     fn bytes_are_written_as_two_digits_each() {
         assert_eq!(hex(&[0, 15, 255]), "000fff");
-    }
-
-    #[test]
-    fn a_field_can_be_missing_null_or_there() {
-        #[derive(Deserialize)]
-        struct Body {
-            #[serde(default, deserialize_with = "nullable")]
-            quota: Option<Option<u64>>,
-        }
-        let read = |text| serde_json::from_str::<Body>(text).unwrap().quota;
-        assert_eq!(read("{}"), None);
-        assert_eq!(read("{\"quota\":null}"), Some(None));
-        assert_eq!(read("{\"quota\":5}"), Some(Some(5)));
     }
 }

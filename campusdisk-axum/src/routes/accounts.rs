@@ -7,7 +7,7 @@ use campusdisk_accounts::{
     TokenRequest,
 };
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +17,7 @@ use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, Segments};
 use crate::list::Items;
 use crate::state::AppState;
-use crate::wire::{nullable, time};
+use crate::wire::time;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -273,5 +273,32 @@ impl TokenBody {
             created: token.created.to_string(),
             expires: token.expires.map(|expires| expires.to_string()),
         }
+    }
+}
+
+/// A field that may be missing, null, or there: missing leaves as it is, null takes away.
+pub(crate) fn nullable<'de, T, D>(deserializer: D) -> std::result::Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_can_be_missing_null_or_there() {
+        #[derive(Deserialize)]
+        struct Body {
+            #[serde(default, deserialize_with = "nullable")]
+            quota: Option<Option<u64>>,
+        }
+        let read = |text| serde_json::from_str::<Body>(text).unwrap().quota;
+        assert_eq!(read("{}"), None);
+        assert_eq!(read("{\"quota\":null}"), Some(None));
+        assert_eq!(read("{\"quota\":5}"), Some(Some(5)));
     }
 }

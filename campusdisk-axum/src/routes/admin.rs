@@ -11,14 +11,13 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::accounts::{AccountAnswer, AccountBody};
+use super::accounts::{AccountAnswer, AccountBody, nullable};
 use super::session::make_home;
 use crate::actor::Caller;
 use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, Query, Segments};
 use crate::list::{Items, Limit};
 use crate::state::AppState;
-use crate::wire::nullable;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
