@@ -3,5 +3,6 @@
 #[cfg(feature = "accounts")]
 pub mod accounts;
 pub mod catalog;
+pub mod faulty;
 pub mod manual;
 pub mod storage;

@@ -16,6 +16,7 @@ use campusdisk_core::wrap::{
     LimitOptions, LimitStore, RetryOptions, RetryStore, TimeoutOptions, TimeoutStore, TraceStore,
 };
 use campusdisk_local::{LocalConfig, LocalStore};
+use campusdisk_testkit::faulty::{Faults, FaultyStore};
 use campusdisk_testkit::storage::{MemoryHarness, StorageHarness, StorageLimits, Wrapped};
 use campusdisk_testkit::storage_conformance;
 
@@ -46,6 +47,12 @@ storage_conformance!(
 storage_conformance!(
     trace,
     Wrapped::new(MemoryHarness::fresh(), |store| Arc::new(TraceStore::new(store)))
+);
+storage_conformance!(
+    faulty_without_faults,
+    Wrapped::new(MemoryHarness::fresh(), |store| {
+        Arc::new(FaultyStore::new(store, Faults::new()))
+    })
 );
 storage_conformance!(
     every_wrapper_around_local,

@@ -323,10 +323,13 @@ impl Resumed {
                     return Ok(Some(piece));
                 }
                 Some(Err(error)) => {
-                    let rest = Span::new(self.at, self.end);
-                    let (Some(rest), true) = (rest, self.attempts.again(&error).await) else {
-                        return Err(error);
+                    // Where every byte came before it broke, nothing is missing.
+                    let Some(rest) = Span::new(self.at, self.end) else {
+                        return Ok(None);
                     };
+                    if !self.attempts.again(&error).await {
+                        return Err(error);
+                    }
                     self.source.renew(&mut self.attempts).await?;
                     self.body = self.source.read(rest, &mut self.attempts).await?;
                 }

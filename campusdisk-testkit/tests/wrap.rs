@@ -1,0 +1,362 @@
+//! What the wrappers of core do to a store that fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use campusdisk_core::memory::MemoryStore;
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, StoreInfo, StoreName};
+use campusdisk_core::wrap::{
+    LimitOptions, LimitStore, RetryOptions, RetryStore, TimeoutOptions, TimeoutStore, TraceStore,
+};
+use campusdisk_core::{ErrorKind, InstallationId, Result, Span};
+use campusdisk_testkit::faulty::{Fault, Faults, FaultyStore, anomaly_loop, ops};
+use campusdisk_testkit::storage::{key, listed, pattern, put, read};
+use futures::StreamExt;
+
+const DOWN: Fault = Fault::Before(ErrorKind::Unavailable);
+const LOST: Fault = Fault::After(ErrorKind::Unavailable);
+const HALF: Fault = Fault::HalfWay(ErrorKind::Unavailable);
+
+/// A store in memory whose bodies come in pieces of 100 bytes, failing as told.
+fn faulty(faults: &Faults) -> Arc<dyn BlobStore> {
+    let info = StoreInfo::new(StoreName::parse("memory").unwrap());
+    let memory = MemoryStore::new(info).with_piece_bytes(100);
+    Arc::new(FaultyStore::new(Arc::new(memory), faults.clone()))
+}
+
+fn retrying(faults: &Faults) -> RetryStore {
+    RetryStore::new(faulty(faults), RetryOptions::default())
+}
+
+fn span(start: u64, end: u64) -> Span {
+    Span::new(start, end).unwrap()
+}
+
+async fn blob(store: &dyn BlobStore) -> BlobRef {
+    put(store, &key("a", 1), pattern(1, 1000)).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_goes_on_at_the_byte_it_had_reached() {
+    for fault in [DOWN, LOST, HALF, Fault::After(ErrorKind::Truncated)] {
+        for nth in 1..=11 {
+            let faults = Faults::new();
+            let store = retrying(&faults);
+            let blob = blob(&store).await;
+            faults.fail_nth_of(ops::PIECE, nth, fault);
+            let found = read(&store, &blob, span(3, 1000)).await;
+            assert_eq!(found.unwrap(), pattern(1, 1000).slice(3..), "{fault:?} at {nth}");
+            assert_eq!(faults.fired(), [ops::PIECE]);
+            if nth < 10 {
+                assert_eq!(faults.calls_of(ops::OPEN), 2, "the reader was opened anew");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_a_moment_is_tried_again_and_what_cannot_succeed_is_not() {
+    let faults = Faults::new();
+    let store = retrying(&faults);
+    let blob = blob(&store).await;
+    faults.fail_next_of(ops::READ, 3, DOWN);
+    read(&store, &blob, span(0, 10)).await.unwrap();
+    assert_eq!(faults.calls_of(ops::READ), 4);
+    faults.fail_next_of(ops::READ, 100, DOWN);
+    let error = read(&store, &blob, span(0, 10)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(faults.calls_of(ops::READ), 8, "four attempts and no more");
+    faults.fail_next_of(ops::READ, 100, Fault::Before(ErrorKind::Denied));
+    let error = read(&store, &blob, span(0, 10)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(faults.calls_of(ops::READ), 9);
+    for op in [ops::CLAIM, ops::CREATE, ops::TIDY, ops::OPEN] {
+        faults.fail_next_of(op, 1, LOST);
+        store.claim(InstallationId::from_u128(1)).await.unwrap();
+        store
+            .create(&key("b", 1), CreateOptions::default())
+            .await
+            .unwrap();
+        store.tidy(Duration::ZERO).await.unwrap();
+        store.open(&blob).await.unwrap();
+        assert_eq!(faults.fired().last(), Some(&op));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_never_written_or_committed_twice() {
+    let faults = Faults::new();
+    let store = retrying(&faults);
+    for (op, fault) in [(ops::WRITE, DOWN), (ops::WRITE, HALF), (ops::COMMIT, DOWN)] {
+        let before = faults.calls_of(op);
+        faults.fail_next_of(op, 1, fault);
+        let failed = put(&store, &key("a", 1), pattern(1, 10)).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(faults.calls_of(op), before + 1);
+        assert!(listed(&store, "", None).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_repeats_only_the_keys_that_failed() {
+    let faults = Faults::new();
+    let store = retrying(&faults);
+    let keys: Vec<_> = (0..6).map(|number| key("a", number)).collect();
+    for key in &keys {
+        put(&store, key, pattern(1, 10)).await.unwrap();
+    }
+    // Six keys: three fail, of these two fail again, and so on to none.
+    faults.fail_next_of(ops::DELETE, 3, HALF);
+    let report = store.delete(&keys).await.unwrap();
+    assert_eq!(faults.calls_of(ops::DELETE), 4);
+    assert!(report.iter().all(|entry| entry.outcome.is_ok()));
+    assert!(report.iter().map(|entry| &entry.key).eq(&keys));
+    assert!(listed(&store, "", None).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_breaks_goes_on_after_the_blob_it_had_reached() {
+    for fault in [DOWN, LOST] {
+        for nth in 1..=6 {
+            let faults = Faults::new();
+            let store = retrying(&faults);
+            for number in 0..5 {
+                put(&store, &key("a", number), pattern(1, 10)).await.unwrap();
+            }
+            faults.fail_nth_of(ops::LIST, nth, fault);
+            let found = listed(&store, "a", Some(&key("a", 0))).await.unwrap();
+            let numbers: Vec<_> = found.iter().map(|blob| blob.key).collect();
+            assert_eq!(numbers, [1, 2, 3, 4].map(|number| key("a", number)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_is_unavailable_in_time() {
+    for op in [
+        ops::CLAIM,
+        ops::CREATE,
+        ops::WRITE,
+        ops::COMMIT,
+        ops::OPEN,
+        ops::READ,
+        ops::PIECE,
+        ops::DELETE,
+        ops::LIST,
+        ops::TIDY,
+    ] {
+        let faults = Faults::new();
+        let store = TimeoutStore::new(faulty(&faults), TimeoutOptions::default());
+        faults.fail_next_of(op, 1, Fault::Hang);
+        let error = everything(&store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{op}: {error:?}");
+        assert_eq!(faults.fired(), [op]);
+        everything(&store).await.expect("the next try works");
+    }
+}
+
+/// Every call of a store once, leaving nothing.
+async fn everything(store: &dyn BlobStore) -> Result<()> {
+    store.claim(InstallationId::from_u128(1)).await?;
+    store.delete(&[key("a", 1)]).await?;
+    let blob = put(store, &key("a", 1), pattern(1, 1000)).await?;
+    let found = read(store, &blob, span(0, 1000)).await?;
+    assert_eq!(found, pattern(1, 1000));
+    listed(store, "", None).await?;
+    store.tidy(Duration::ZERO).await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_its_time_breaks_no_body() {
+    let store = TimeoutStore::new(faulty(&Faults::new()), TimeoutOptions::default());
+    let blob = blob(&store).await;
+    let reader = store.open(&blob).await.unwrap();
+    let mut body = reader.read(span(0, 1000)).await.unwrap();
+    while let Some(piece) = body.next().await {
+        piece.unwrap();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_write_that_hung_only_giving_up_works() {
+    let faults = Faults::new();
+    let store = TimeoutStore::new(faulty(&faults), TimeoutOptions::default());
+    let mut writer = store
+        .create(&key("a", 1), CreateOptions::default())
+        .await
+        .unwrap();
+    faults.fail_next_of(ops::WRITE, 1, Fault::Hang);
+    let bytes = Bytes::from_static(b"x");
+    assert_eq!(
+        writer.write(bytes.clone()).await.unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    assert_eq!(writer.write(bytes).await.unwrap_err().kind(), ErrorKind::Internal);
+    writer.abort().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_and_a_writer_keep_their_turns_until_they_are_over() {
+    let few = LimitOptions::default()
+        .with_reads(1)
+        .with_writers(1)
+        .with_calls(1);
+    let store = LimitStore::new(faulty(&Faults::new()), few);
+    let blob = blob(&store).await;
+    let reader = store.open(&blob).await.unwrap();
+    let mut body = reader.read(span(0, 1000)).await.unwrap();
+    let writer = store
+        .create(&key("b", 1), CreateOptions::default())
+        .await
+        .unwrap();
+    // Time is paused, so waiting for a turn that never comes ends at once.
+    let error = reader.read(span(0, 1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("`reads`"), "{error}");
+    let error = store
+        .create(&key("c", 1), CreateOptions::default())
+        .await
+        .unwrap_err();
+    assert!(error.message().contains("`writers`"), "{error}");
+    store
+        .tidy(Duration::ZERO)
+        .await
+        .expect("other calls have turns of their own");
+    while body.next().await.is_some() {}
+    reader
+        .read(span(0, 1))
+        .await
+        .expect("a body that ended gave its turn back");
+    writer.commit().await.unwrap();
+    drop(
+        store
+            .create(&key("c", 1), CreateOptions::default())
+            .await
+            .unwrap(),
+    );
+    let writer = store
+        .create(&key("c", 1), CreateOptions::default())
+        .await
+        .unwrap();
+    writer.abort().await.unwrap();
+    blob_again(&store).await;
+}
+
+async fn blob_again(store: &dyn BlobStore) {
+    put(store, &key("d", 1), pattern(1, 10))
+        .await
+        .expect("every turn came back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_call_fails_a_blob_is_whole_or_not_there() {
+    for fault in [DOWN, LOST, HALF] {
+        let met = anomaly_loop(
+            fault,
+            async |faults| retrying(&faults),
+            async |store| {
+                let blob = put(store, &key("a", 1), pattern(1, 500)).await?;
+                let found = read(store, &blob, span(100, 400)).await?;
+                assert_eq!(found, pattern(1, 500).slice(100..400));
+                listed(store, "", None).await?;
+                Ok(())
+            },
+            async |store, _| {
+                for found in listed(store, "", None).await.unwrap() {
+                    let blob = BlobRef {
+                        key: found.key,
+                        len_bytes: found.len_bytes,
+                    };
+                    let bytes = read(store, &blob, span(0, 500)).await.unwrap();
+                    assert_eq!(bytes, pattern(1, 500));
+                }
+            },
+        )
+        .await;
+        // Create, write, commit, open, read, three pieces and the end, one blob listed and the end.
+        assert_eq!(met, 11, "{fault:?}");
+    }
+}
+
+/// Keeps the text of every event.
+#[derive(Clone, Debug, Default)]
+struct Events(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Events {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields(String);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{field}={value:?} ");
+            }
+        }
+        let mut fields = Fields(format!("{} ", event.metadata().level()));
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn every_call_is_an_event_with_its_key_bytes_and_end() {
+    let events = Events::default();
+    let _guard = tracing::subscriber::set_default(events.clone());
+    let faults = Faults::new();
+    let store = TraceStore::new(faulty(&faults));
+    let blob = blob(&store).await;
+    read(&store, &blob, span(0, 700)).await.unwrap();
+    let reader = store.open(&blob).await.unwrap();
+    let mut body = reader.read(span(0, 700)).await.unwrap();
+    body.next().await.unwrap().unwrap();
+    drop(body);
+    faults.fail_next_of(ops::READ, 1, DOWN);
+    reader.read(span(0, 1)).await.unwrap_err();
+    listed(&store, "", None).await.unwrap();
+    let key = blob.key.to_string();
+    let texts = events.0.lock().unwrap().clone();
+    for (op, rest) in [
+        ("create", "bytes=0"),
+        ("commit", "bytes=1000"),
+        ("open", "bytes=0"),
+        ("read", "bytes=700"),
+        ("read", "bytes=100"),
+        ("read", "error="),
+        ("list", "bytes=0"),
+    ] {
+        let found = texts.iter().find(|text| {
+            let keyed = op == "list" || text.contains(&key);
+            text.contains(&format!("op=\"{op}\"")) && text.contains(rest) && keyed
+        });
+        let found = found.unwrap_or_else(|| panic!("no event {op} {rest} in {texts:#?}"));
+        assert!(
+            found.contains("elapsed=") && found.contains("store=memory"),
+            "{found}"
+        );
+        let level = if rest == "error=" { "WARN" } else { "DEBUG" };
+        assert!(found.starts_with(level), "{found}");
+    }
+    assert!(texts.iter().any(|text| text.contains("dropped")), "{texts:#?}");
+}
