@@ -57,8 +57,11 @@ impl Desk {
         let shared = &self.shared;
         let mut set = shared.change_set();
         let id = DriveId::generate(set.at, &*shared.ids);
-        let quota_bytes = self.actor.quota_bytes.or(shared.policy.personal_quota_bytes);
-        let name = self.actor.display_name.clone();
+        // A request's actor may have less about it than who knows the accounts: a token has no quota.
+        let known = shared.identity.actor(&self.actor.account).await?;
+        let actor = known.as_ref().unwrap_or(&self.actor);
+        let quota_bytes = actor.quota_bytes.or(shared.policy.personal_quota_bytes);
+        let name = actor.display_name.clone();
         let owner = Some(self.actor.account.clone());
         let drive = shared.new_drive(id, DriveKind::Personal, name, owner, quota_bytes, &mut set);
         set.push(Member {
