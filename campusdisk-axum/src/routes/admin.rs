@@ -3,7 +3,7 @@
 use axum::Json as JsonAnswer;
 use axum::extract::{FromRequestParts, State};
 use campusdisk_accounts::{AccountUpdate, Administrator, NextSignIn, Page};
-use campusdisk_core::AccountId;
+use campusdisk_core::{AccountId, Actor};
 use http::StatusCode;
 use http::request::Parts;
 use serde::Deserialize;
@@ -12,7 +12,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::accounts::{AccountAnswer, AccountBody, nullable};
-use super::session::make_home;
 use crate::actor::Caller;
 use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, Query, Segments};
@@ -109,7 +108,9 @@ async fn update(
     let account = state.accounts()?.admin_update(&by, &id, update).await?;
     if body.quota_bytes.is_some() {
         // The drive has to be there for the quota to hold from its first byte on.
-        make_home(&state, &account).await?;
+        let actor =
+            Actor::new(id.clone(), account.display_name.as_str()).with_quota_bytes(account.quota_bytes);
+        state.disk().drive(actor).home().await?;
         let quota_bytes = account.quota_bytes.or(state.disk().policy().personal_quota_bytes);
         state.disk().set_personal_quota(&id, quota_bytes).await?;
     }

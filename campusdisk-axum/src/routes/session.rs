@@ -3,8 +3,7 @@
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use campusdisk_accounts::{Account, Lifetime, Registrant, SignIn, SignInRequest, SignedIn};
-use campusdisk_core::{Actor, Error, ErrorKind};
+use campusdisk_accounts::{Lifetime, Registrant, SignIn, SignInRequest, SignedIn};
 use http::{HeaderMap, StatusCode, Uri, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -49,7 +48,7 @@ async fn setup(
         email: body.email.as_deref(),
     };
     let signed_in = state.accounts()?.setup(&body.token, registrant).await?;
-    welcome(&state, &cookies, StatusCode::CREATED, &signed_in).await
+    Ok(welcome(&state, &cookies, StatusCode::CREATED, &signed_in))
 }
 
 /// Makes an account, where people may do that themselves.
@@ -73,7 +72,6 @@ async fn register(
         email: body.email.as_deref(),
     };
     let account = state.accounts()?.register(registrant).await?;
-    make_home(&state, &account).await?;
     Ok((StatusCode::CREATED, JsonAnswer(AccountAnswer::from(&account))))
 }
 
@@ -105,7 +103,7 @@ async fn sign_in(
         address: Some(client.address),
     };
     let outcome = state.accounts()?.sign_in(request).await?;
-    admit(&state, &cookies, outcome).await
+    admit(&state, &cookies, outcome)
 }
 
 /// Chooses the password that signing in asked for, and signs in.
@@ -125,7 +123,7 @@ async fn answer_challenge(
         .accounts()?
         .answer_challenge(&body.challenge, &body.new)
         .await?;
-    admit(&state, &cookies, outcome).await
+    admit(&state, &cookies, outcome)
 }
 
 /// Signs out: the session is dead on the server.
@@ -145,9 +143,9 @@ async fn sign_out(
     Ok(response)
 }
 
-async fn admit(state: &AppState, cookies: &CookieScope, outcome: SignIn) -> Result<Response> {
+fn admit(state: &AppState, cookies: &CookieScope, outcome: SignIn) -> Result<Response> {
     match outcome {
-        SignIn::Done(signed_in) => welcome(state, cookies, StatusCode::OK, &signed_in).await,
+        SignIn::Done(signed_in) => Ok(welcome(state, cookies, StatusCode::OK, &signed_in)),
         SignIn::Wrong => Err(Problem::unauthenticated_by(
             "the user name or the password is wrong",
         )),
@@ -168,33 +166,16 @@ async fn admit(state: &AppState, cookies: &CookieScope, outcome: SignIn) -> Resu
     }
 }
 
-async fn welcome(
-    state: &AppState,
-    cookies: &CookieScope,
-    status: StatusCode,
-    signed_in: &SignedIn,
-) -> Result<Response> {
+fn welcome(state: &AppState, cookies: &CookieScope, status: StatusCode, signed_in: &SignedIn) -> Response {
     let session = &signed_in.session;
     let lasts = match session.lifetime {
         Lifetime::Browser => None,
         Lifetime::Remembered => Some(session.expires.since(state.disk().now())),
     };
-    make_home(state, &signed_in.account).await?;
     let mut response = (status, JsonAnswer(AccountAnswer::from(&signed_in.account))).into_response();
     let cookie = cookies.keep(cookies::SESSION, session.token.expose(), "", lasts);
     response.headers_mut().append(header::SET_COOKIE, cookie);
-    Ok(response)
-}
-
-/// Makes the account's own drive while its name and quota are at hand.
-pub(crate) async fn make_home(state: &AppState, account: &Account) -> Result<(), Error> {
-    let actor =
-        Actor::new(account.id.clone(), account.display_name.as_str()).with_quota_bytes(account.quota_bytes);
-    match state.disk().drive(actor).home().await {
-        // The drive is made when it is first asked for, at the latest.
-        Err(error) if error.kind() == ErrorKind::Unavailable => Ok(()),
-        outcome => outcome.map(drop),
-    }
+    response
 }
 
 /// Who is to administer.

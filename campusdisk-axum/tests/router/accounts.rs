@@ -1,4 +1,6 @@
 use base64::Engine as _;
+use campusdisk_accounts::AccountsConfig;
+use campusdisk_core::Policy;
 use serde_json::json;
 
 use crate::app::{Answer, App, PASSWORD};
@@ -379,4 +381,18 @@ async fn a_lock_ends_sessions_and_tokens_and_a_set_password_must_be_changed() {
     sign_in(&app, "ada", "wrong password")
         .await
         .expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_drive_first_asked_for_by_a_script_has_the_quota_of_its_account() {
+    let config = AccountsConfig {
+        default_quota_bytes: Some(10),
+        ..AccountsConfig::default()
+    };
+    let app = App::with(Policy::default(), config).await;
+    let ada = app.user("ada").await;
+    assert_eq!(
+        ada.get("/api/v1/drives").await_ok(200).await["items"][0]["quota_bytes"],
+        10
+    );
 }

@@ -28,14 +28,15 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) async fn new() -> Self {
-        Self::with_policy(Policy::default()).await
+        Self::with(Policy::default(), AccountsConfig::default()).await
     }
 
-    pub(crate) async fn with_policy(policy: Policy) -> Self {
+    pub(crate) async fn with(policy: Policy, config: AccountsConfig) -> Self {
+        // Passwords are not what is tested here.
         let config = AccountsConfig {
             argon2_memory_kib: 64,
             argon2_passes: 1,
-            ..AccountsConfig::default()
+            ..config
         };
         let seams = AccountsSeams {
             store: Arc::new(MemoryAccountStore::default()),

@@ -1,6 +1,7 @@
 use axum::body::Body;
 use base64::Engine as _;
 use bytes::Bytes;
+use campusdisk_accounts::AccountsConfig;
 use campusdisk_core::Policy;
 use futures::StreamExt;
 
@@ -518,7 +519,7 @@ async fn what_came_before_the_connection_broke_stays() {
 async fn an_upload_over_quota_is_507_before_a_byte_is_sent() {
     let mut policy = Policy::default();
     policy.personal_quota_bytes = Some(100);
-    let app = App::with_policy(policy).await;
+    let app = App::with(policy, AccountsConfig::default()).await;
     let ada = app.user("ada").await;
     create(&ada, &[("filename", "a")])
         .headers(&[("upload-length", "101")])
