@@ -10,6 +10,8 @@ use bytes::Bytes;
 use campusdisk_core::ByteBody;
 use futures::StreamExt;
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// The bytes of an answer. Passes pieces on as they come: no copy, no allocation, no task.
@@ -66,21 +68,33 @@ impl http_body::Body for AnswerBody {
     }
 }
 
+/// How long and how much of a request's body is still read when nobody wants it any more.
+///
+/// A client that is still sending when the connection closes never sees the answer: its system throws it away with the
+/// reset. So what it sends is read and dropped for a while, as nginx does by `lingering_close`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Linger {
+    pub(crate) max_bytes: u64,
+    pub(crate) time: Duration,
+}
+
 /// A request's body that fails when the client rests longer than allowed.
 pub(crate) struct RequestBody {
     inner: Body,
     rest: Rest,
+    linger: Option<Linger>,
 }
 
 impl RequestBody {
-    /// The same body with a limit on how long it may rest.
-    pub(crate) fn limit(inner: Body, idle: Duration) -> Body {
+    /// The same body with a limit on how long it may rest, and read on for a while when it is dropped early.
+    pub(crate) fn limit(inner: Body, idle: Duration, linger: Option<Linger>) -> Body {
         if inner.is_end_stream() {
             return inner;
         }
         Body::new(Self {
             inner,
             rest: Rest::new(idle),
+            linger,
         })
     }
 }
@@ -97,10 +111,14 @@ impl http_body::Body for RequestBody {
         match Pin::new(&mut this.inner).poll_frame(context) {
             Poll::Ready(frame) => {
                 this.rest.ended();
+                if !matches!(frame, Some(Ok(_))) {
+                    this.linger = None;
+                }
                 Poll::Ready(frame)
             }
             Poll::Pending => {
                 ready!(this.rest.poll_over(context));
+                this.linger = None;
                 let cause = io::Error::new(io::ErrorKind::TimedOut, "the client rested too long");
                 Poll::Ready(Some(Err(axum::Error::new(cause))))
             }
@@ -113,6 +131,30 @@ impl http_body::Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let unread = self.linger.filter(|_| !self.inner.is_end_stream());
+        if let Some((linger, runtime)) = unread.zip(Handle::try_current().ok()) {
+            let inner = std::mem::take(&mut self.inner);
+            runtime.spawn(tokio::time::timeout(
+                linger.time,
+                discard(inner, linger.max_bytes),
+            ));
+        }
+    }
+}
+
+async fn discard(mut body: Body, max_bytes: u64) {
+    let mut left = max_bytes;
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+        match left.checked_sub(bytes) {
+            Some(rest) => left = rest,
+            None => return,
+        }
     }
 }
 
@@ -155,7 +197,6 @@ impl Rest {
 mod tests {
     use campusdisk_core::{Error, ErrorKind};
     use futures::{FutureExt, stream};
-    use http_body_util::BodyExt;
 
     use super::*;
 
@@ -203,9 +244,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_rests_too_long_breaks_its_request() {
         let pieces = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"a"))]).chain(stream::pending());
-        let mut body = RequestBody::limit(Body::from_stream(pieces), IDLE);
+        let mut body = RequestBody::limit(Body::from_stream(pieces), IDLE, None);
         assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().now_or_never().is_none());
         assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_any_more_is_read_for_a_while() {
+        let (taken, mut counted) = tokio::sync::mpsc::unbounded_channel();
+        let pieces = stream::iter(0..10).map(move |number| {
+            taken.send(number).map_err(io::Error::other)?;
+            Ok::<_, io::Error>(Bytes::from_static(b"12345"))
+        });
+        let linger = Linger {
+            max_bytes: 14,
+            time: IDLE,
+        };
+        drop(RequestBody::limit(Body::from_stream(pieces), IDLE, Some(linger)));
+        let mut last = None;
+        while let Some(number) = counted.recv().await {
+            last = Some(number);
+        }
+        // The third piece is more than is read; the sender is gone with it.
+        assert_eq!(last, Some(2));
     }
 }

@@ -1,7 +1,5 @@
 //! What happens around every request: method override, refusals that need no route, limits on rest, request ids, problems.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -9,9 +7,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use tower::ServiceExt;
 
-use crate::body::RequestBody;
+use crate::body::{Linger, RequestBody};
 use crate::error::{Problem, Result};
 use crate::method::{self, Sent};
+use crate::options::HttpOptions;
 use crate::origin;
 use crate::state::AppState;
 
@@ -29,7 +28,7 @@ pub(crate) fn around(routes: Router, state: AppState) -> Router {
 
 async fn answer(routes: Router, state: &AppState, mut request: Request) -> Response {
     let id = format!("{:032x}", state.ids().random());
-    let (sent, response) = match prepare(&mut request, state.options().request_idle) {
+    let (sent, response) = match prepare(&mut request, state.options()) {
         Ok(sent) => match routes.oneshot(request).await {
             Ok(response) => (sent, response),
             Err(never) => match never {},
@@ -39,13 +38,24 @@ async fn answer(routes: Router, state: &AppState, mut request: Request) -> Respo
     finish(response, sent, &id)
 }
 
-fn prepare(request: &mut Request, idle: Duration) -> Result<Sent> {
+fn prepare(request: &mut Request, options: &HttpOptions) -> Result<Sent> {
+    limit_body(request, options);
     let sent = method::apply_override(request)?;
     check_encoding(request)?;
     origin::check_ambient(request.method(), request.uri(), request.headers())?;
-    let body = std::mem::take(request.body_mut());
-    *request.body_mut() = RequestBody::limit(body, idle);
     Ok(sent)
+}
+
+fn limit_body(request: &mut Request, options: &HttpOptions) {
+    // Whoever asks first sends nothing until told to go on, and reading would tell them.
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    let linger = Linger {
+        max_bytes: options.linger_bytes,
+        time: options.linger_time,
+    };
+    let body = std::mem::take(request.body_mut());
+    let linger = (!asks_first).then_some(linger);
+    *request.body_mut() = RequestBody::limit(body, options.request_idle, linger);
 }
 
 /// RFC 9110 §15.5.16: we take no coded bodies, and say which we take.

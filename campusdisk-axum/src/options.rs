@@ -22,6 +22,10 @@ pub struct HttpOptions {
     pub request_idle: Duration,
     /// How long the source of an answer's body may bring nothing.
     pub response_idle: Duration,
+    /// How many bytes of a refused request's body are still read, so that its client gets the answer.
+    pub linger_bytes: u64,
+    /// How long a refused request's body is still read.
+    pub linger_time: Duration,
     /// How long a check of one part may take before `/readyz` calls it down.
     pub ready_timeout: Duration,
 }
@@ -36,6 +40,8 @@ impl Default for HttpOptions {
             default_list_items: 100,
             request_idle: Duration::from_secs(60),
             response_idle: Duration::from_secs(60),
+            linger_bytes: 64 << 20,
+            linger_time: Duration::from_secs(10),
             ready_timeout: Duration::from_secs(5),
         }
     }

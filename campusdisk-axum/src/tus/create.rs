@@ -6,6 +6,7 @@ use campusdisk_core::catalog::record::OnConflict;
 use campusdisk_core::{EntryName, UploadFacts, UploadSpec};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body as _;
+use http_body_util::BodyExt;
 
 use super::headers::{self as tus, Concat, Length, Metadata};
 use super::{
@@ -13,17 +14,13 @@ use super::{
     write_node,
 };
 use crate::error::{Problem, Result};
+use crate::extract::broken_body;
 
 /// Begins an upload.
 pub(crate) async fn create(uploads: &Uploads, headers: &HeaderMap, body: Body) -> Result<Response> {
     tus::check_version(headers)?;
-    let has_body = !body.is_end_stream();
-    if has_body && !is_offset_stream(headers) {
-        return Err(Problem::unsupported_media_type(format!(
-            "the body has to be {}",
-            tus::OFFSET_STREAM
-        )));
-    }
+    let has_body = is_offset_stream(headers) && !body.is_end_stream();
+    let body = if has_body { body } else { refuse_bytes(body).await? };
     let metadata = Metadata::parse(headers)?;
     let concat = Concat::parse(headers)?;
     if let Some(Concat::Final(parts)) = &concat {
@@ -59,6 +56,18 @@ pub(crate) async fn create(uploads: &Uploads, headers: &HeaderMap, body: Body) -
         }
     }
     Ok(response)
+}
+
+/// A body of another type has to be empty, which only its end may show.
+async fn refuse_bytes(mut body: Body) -> Result<Body> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_body(&error))?;
+        if frame.data_ref().is_some_and(|bytes| !bytes.is_empty()) {
+            let text = format!("the body has to be {}", tus::OFFSET_STREAM);
+            return Err(Problem::unsupported_media_type(text));
+        }
+    }
+    Ok(body)
 }
 
 fn created(uploads: &Uploads, facts: &UploadFacts) -> Response {

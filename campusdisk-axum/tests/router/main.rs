@@ -15,5 +15,6 @@ mod host;
 mod nodes;
 mod openapi;
 mod shares;
+mod socket;
 mod trash;
 mod uploads;
