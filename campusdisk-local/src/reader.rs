@@ -58,6 +58,14 @@ impl LocalReader {
         self.checked(file)
     }
 
+    /// The whole span, where it is one chunk at most and the page cache holds all of it.
+    fn cached(&self, file: &File, span: Span) -> Option<Bytes> {
+        let want_bytes = usize::try_from(span.len()).ok().filter(|&len| len <= CHUNK_BYTES)?;
+        let mut buffer = self.shared.buffers.take(want_bytes);
+        let count = read_cached(file, wanted(&mut buffer, want_bytes), span.start()).ok()?;
+        (count == want_bytes).then(|| buffer.into_bytes(count))
+    }
+
     fn checked(&self, file: File) -> Result<Arc<File>> {
         let facts = file.metadata().map_err(|cause| {
             let path = self.shared.layout.blob(&self.blob.key);
@@ -86,6 +94,9 @@ impl BlobReader for LocalReader {
                 self.blob.len_bytes
             );
             return Err(blob_error(ErrorKind::Corrupt, "read blob", &self.blob.key, text));
+        }
+        if let Some(bytes) = self.cached(file, span) {
+            return Ok(ByteBody::once(bytes));
         }
         let pieces = Pieces {
             shared: Arc::clone(&self.shared),
