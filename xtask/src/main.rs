@@ -2,6 +2,7 @@
 //!
 //! Blocking code and threads: the tool must be small, because every run on a fresh clone compiles it first.
 
+mod bench;
 mod command;
 mod interrupt;
 mod net;
@@ -31,6 +32,8 @@ enum Task {
         #[command(subcommand)]
         action: ServicesAction,
     },
+    /// Measures the hall beside its rivals and writes `docs/benchmarks.md`.
+    Bench(bench::Options),
     /// Gets what the tests need, builds once, checks, runs the tiers, and prints the sum.
     Test(test::Options),
 }
@@ -76,6 +79,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
                 ServicesAction::Down => bed.down()?,
                 ServicesAction::Status => bed.print_status(),
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Bench(options) => {
+            bench::run(&options)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Test(options) => test::run(&options),

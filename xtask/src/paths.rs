@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Services for hand work and for a test run live apart, so that neither stops the other's.
+/// Services for hand work, for a test run and for benches live apart, so that none stops another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
     Development,
     Test,
+    Bench,
 }
 
 impl Slot {
@@ -18,6 +19,7 @@ impl Slot {
         match self {
             Self::Development => "services",
             Self::Test => "test",
+            Self::Bench => "bench",
         }
     }
 }

@@ -3,7 +3,7 @@
 mod endpoints;
 mod hdfs;
 mod nginx;
-mod process;
+pub(crate) mod process;
 mod tusd;
 mod versitygw;
 
@@ -180,6 +180,16 @@ impl TestBed {
         let folder = self.folder.join("scratch");
         fs::create_dir_all(&folder)?;
         Ok([("TMPDIR", folder.clone()), (process::MARKER, folder)])
+    }
+
+    /// A folder for a server of a bench; [`down`](Self::down) stops and removes what is in it.
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
     }
 
     /// Prints a line per service.

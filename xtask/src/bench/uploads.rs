@@ -1,0 +1,116 @@
+//! Uploads of one large file, beside tusd and nginx's DAV PUT.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Setting;
+use super::hall::Hall;
+use super::load;
+use super::report::Comparison;
+use crate::command;
+
+const TUS: &str = "Tus-Resumable: 1.0.0";
+/// The most memory that the hall may have had resident after all of this.
+const MOST_MEGABYTES: f64 = 150.0;
+
+pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> Result<Vec<Comparison>> {
+    let file = setting.folder.join("large");
+    let digest = command::output_of(std::process::Command::new("sha256sum").arg(&file))?;
+    let digest = digest.split_whitespace().next().unwrap_or_default().to_owned();
+    let hall = &setting.hall;
+    let late = Hall::start(binary, late_folder, "late", false)?;
+    let tusd = || tusd_patch(setting, &file);
+    let ours = || hall_patch(setting, hall, &file, Some(&digest));
+    let unhashed = || hall_patch(setting, &late, &file, None);
+    let mut comparisons = vec![
+        setting.compare(
+            "upload of 1 GiB, one tus PATCH, hashed and synced",
+            "MB/s",
+            0.6,
+            ("hall", &ours),
+            ("tusd, neither hashed nor synced", &tusd),
+        )?,
+        setting.compare(
+            "upload of 1 GiB, one tus PATCH, hashed and synced",
+            "MB/s",
+            0.85,
+            ("hall", &ours),
+            ("nginx DAV PUT, neither hashed nor synced", &|| {
+                nginx_put(setting, &file)
+            }),
+        )?,
+        setting.compare(
+            "upload of 1 GiB, one tus PATCH, hashing left to a job",
+            "MB/s",
+            1.2,
+            ("hall, policy.hash_inline = false", &unhashed),
+            ("tusd", &tusd),
+        )?,
+    ];
+    for (name, hall) in [("hall", hall), ("hall, hashing by a job", &late)] {
+        let peak = hall.peak_megabytes()?;
+        comparisons.push(Comparison {
+            name: "resident memory at its peak, after all of the above (a ceiling: the ratio is ceiling to peak)".to_owned(),
+            unit: "MB",
+            hall: ("allowed".to_owned(), vec![MOST_MEGABYTES]),
+            rival: (name.to_owned(), vec![peak]),
+            least_ratio: 1.0,
+        });
+    }
+    Ok(comparisons)
+}
+
+fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: Option<&str>) -> Result<f64> {
+    let length = format!("Upload-Length: {}", setting.large_bytes());
+    // The word "upload" in base 64.
+    let headers = [TUS, &length, "Upload-Metadata: filename dXBsb2Fk"];
+    let uploads = format!("{}/api/v1/uploads", hall.endpoint);
+    let created = load::headers_of("POST", &uploads, hall.authorization(), &headers)?;
+    let location = load::header(&created, "Location").with_context(|| format!("no Location in {created}"))?;
+    // Relative to the address of the POST.
+    let url = format!("{}/api/v1/{location}", hall.endpoint);
+    let speed = load::upload("PATCH", &url, hall.authorization(), &PATCH_HEADERS, file, "204")?;
+    let head = load::headers_of(
+        "GET",
+        &format!("{}/api/v1/uploads", hall.endpoint),
+        hall.authorization(),
+        &[],
+    )?;
+    ensure!(head.starts_with("HTTP/1.1 200"), "the list of uploads: {head}");
+    let search = hall.get("/api/v1/search?q=upload")?;
+    let found: serde_json::Value = serde_json::from_str(&search)?;
+    let id = found.pointer("/items/0/id").and_then(serde_json::Value::as_str);
+    let id = id.context("the uploaded file is not there")?.to_owned();
+    if let Some(digest) = digest {
+        let node = hall.get(&format!("/api/v1/nodes/{id}"))?;
+        ensure!(
+            node.contains(digest),
+            "the uploaded file has another SHA-256: {node}"
+        );
+    }
+    hall.purge(&id)?;
+    Ok(speed)
+}
+
+fn tusd_patch(setting: &Setting, file: &Path) -> Result<f64> {
+    let length = format!("Upload-Length: {}", setting.large_bytes());
+    let created = load::headers_of("POST", &setting.tusd, None, &[TUS, &length])?;
+    let url = load::header(&created, "Location").with_context(|| format!("no Location in {created}"))?;
+    let speed = load::upload("PATCH", url, None, &PATCH_HEADERS, file, "204")?;
+    load::headers_of("DELETE", url, None, &[TUS])?;
+    Ok(speed)
+}
+
+const PATCH_HEADERS: [&str; 3] = [
+    TUS,
+    "Upload-Offset: 0",
+    "Content-Type: application/offset+octet-stream",
+];
+
+fn nginx_put(setting: &Setting, file: &Path) -> Result<f64> {
+    let url = format!("{}/dav/upload", setting.nginx);
+    let speed = load::upload("PUT", &url, None, &[], file, "201")?;
+    load::headers_of("DELETE", &url, None, &[])?;
+    Ok(speed)
+}
