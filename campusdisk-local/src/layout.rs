@@ -69,9 +69,7 @@ impl Layout {
 
     /// Makes the root and what belongs into it.
     pub(crate) fn make_root(&self) -> io::Result<()> {
-        fs::create_dir_all(self.temporaries())?;
-        sync_folder(&self.root.join(".campusdisk"))?;
-        sync_folder(&self.root)
+        make_durably(&self.temporaries())
     }
 
     /// Fails where the root is gone, as when its disk is not mounted: then a missing file says nothing.
@@ -136,6 +134,25 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         }
         outcome => Ok(outcome?),
     }
+}
+
+/// Makes a folder and those above it that are missing, each on the disk before the next.
+fn make_durably(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if parent != Path::new(".") {
+        make_durably(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        outcome => outcome?,
+    }
+    sync_folder(parent)
 }
 
 /// Puts the entries of a folder on the disk.

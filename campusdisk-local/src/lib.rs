@@ -11,7 +11,7 @@
 //! # Disk full
 //! An upload is refused while less than [`reserve_bytes`](LocalConfig::reserve_bytes) would stay free, so that the
 //! database beside the blobs can still write and purging still works. Uploads at the same moment may pass it by up to
-//! 8 MiB each.
+//! 4 MiB each.
 //!
 //! # Example: a store in a folder
 //! ```

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use campusdisk_core::storage::{BlobFacts, BlobKey, BlobWriter, CreateOptions};
 use campusdisk_core::{Error, ErrorKind, Result};
 use rustix::fs::Advice;
@@ -19,8 +19,10 @@ use crate::store::Shared;
 
 /// How many bytes go to the file in one task: a hop to the blocking pool is then below 2 % of the work.
 const BATCH_BYTES: usize = 1 << 20;
+/// Shorter pieces are copied together: kept as they come, each could hold a whole buffer of a connection alive.
+const SMALL_BYTES: usize = 16 << 10;
 /// After how many bytes writeback is started, and the disk's free space looked at.
-const STRIDE_BYTES: u64 = 8 << 20;
+const STRIDE_BYTES: u64 = 4 << 20;
 
 /// Takes the bytes of one blob: one batch on its way to the file while the next one fills.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct LocalWriter {
     key: BlobKey,
     part: Option<Arc<Part>>,
     pending: Vec<Bytes>,
+    /// Small pieces that follow `pending`.
+    small: BytesMut,
     pending_bytes: usize,
     taken_bytes: u64,
     progress: Progress,
@@ -71,6 +75,7 @@ impl LocalWriter {
             key,
             part: Some(Arc::new(part)),
             pending: Vec::new(),
+            small: BytesMut::new(),
             pending_bytes: 0,
             taken_bytes: 0,
             progress: Progress::default(),
@@ -89,11 +94,22 @@ impl LocalWriter {
         Ok(())
     }
 
+    fn take_pending(&mut self) -> Vec<Bytes> {
+        self.end_small();
+        self.pending_bytes = 0;
+        std::mem::take(&mut self.pending)
+    }
+
+    fn end_small(&mut self) {
+        if !self.small.is_empty() {
+            self.pending.push(self.small.split().freeze());
+        }
+    }
+
     /// Sends what is pending on its way.
     async fn send(&mut self) -> Result<()> {
         self.settle().await?;
-        let pieces = std::mem::take(&mut self.pending);
-        self.pending_bytes = 0;
+        let pieces = self.take_pending();
         let (shared, key, progress) = (Arc::clone(&self.shared), self.key, self.progress);
         let part = self.part()?;
         self.in_flight = Some(tokio::task::spawn_blocking(move || {
@@ -126,7 +142,10 @@ impl BlobWriter for LocalWriter {
         }
         self.taken_bytes += len_bytes as u64;
         self.pending_bytes += len_bytes;
-        if len_bytes > 0 {
+        if len_bytes < SMALL_BYTES {
+            self.small.extend_from_slice(&bytes);
+        } else {
+            self.end_small();
             self.pending.push(bytes);
         }
         if self.pending_bytes >= BATCH_BYTES {
@@ -140,7 +159,7 @@ impl BlobWriter for LocalWriter {
     async fn commit(mut self: Box<Self>) -> Result<BlobFacts> {
         let part = self.part()?;
         self.settle().await?;
-        let pieces = std::mem::take(&mut self.pending);
+        let pieces = self.take_pending();
         let (shared, key, progress) = (Arc::clone(&self.shared), self.key, self.progress);
         let taken_bytes = self.taken_bytes;
         blocking(move || {

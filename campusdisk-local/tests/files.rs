@@ -56,6 +56,86 @@ async fn a_file_cut_in_mid_read_is_corrupt_and_never_short() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_not_cached_come_from_the_disk() {
+    // Not the system's temporary folder, which may be in memory.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let store = store(folder.path()).await;
+    let bytes: Vec<u8> = (0..3_000_001_u32).map(|number| (number % 251) as u8).collect();
+    let blob = put(&store, bytes.clone()).await;
+    let file = File::open(store.local_path(&blob.key)).unwrap();
+    let reader = store.open(&blob).await.unwrap();
+    for (start, end) in [(0, 3_000_001), (1_000_000, 1_000_001), (2_999_990, 3_000_001)] {
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let mut byte = [0];
+        let cached = rustix::io::preadv2(
+            &file,
+            &mut [std::io::IoSliceMut::new(&mut byte)],
+            start,
+            rustix::io::ReadWriteFlags::NOWAIT,
+        );
+        assert_eq!(
+            cached,
+            Err(rustix::io::Errno::AGAIN),
+            "nothing is cached at {start}"
+        );
+        let body = reader.read(Span::new(start, end).unwrap()).await.unwrap();
+        let found = body.collect(bytes.len()).await.unwrap();
+        assert!(found == bytes[start as usize..end as usize], "{start}..{end}");
+    }
+}
+
+#[test]
+fn a_killed_process_loses_no_committed_blob_and_leaves_nothing_that_shows() {
+    const ROOT: &str = "CAMPUSDISK_TEST_KILLED_ROOT";
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if let Some(root) = std::env::var_os(ROOT) {
+        return runtime.block_on(commit_for_ever(Path::new(&root)));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("a_killed_process_loses_no_committed_blob_and_leaves_nothing_that_shows")
+        .env(ROOT, folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let committed: Vec<BlobKey> = lines
+        .filter_map(|line| line.unwrap().strip_prefix("committed ")?.parse().ok())
+        .take(20)
+        .collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(committed.len(), 20, "it was killed while it went on");
+    runtime.block_on(async {
+        let store = store(folder.path()).await;
+        // The second writer of the killed process was open all the time.
+        assert!(store.tidy(Duration::ZERO).await.unwrap() >= 1);
+        let listed: Vec<_> = store.list("", None).map(|blob| blob.unwrap()).collect().await;
+        for key in &committed {
+            assert!(listed.iter().any(|blob| blob.key == *key), "{key} is lost");
+        }
+        for blob in listed {
+            let path = store.local_path(&blob.key);
+            assert!(
+                std::fs::read(path).unwrap() == vec![1; 100_000],
+                "half a blob shows"
+            );
+        }
+    });
+}
+
+async fn commit_for_ever(root: &Path) {
+    let store = store(root).await;
+    let open = BlobKey::generate(&RandomIds);
+    let mut open = store.create(&open, CreateOptions::default()).await.unwrap();
+    loop {
+        open.write(Bytes::from_static(b"never committed")).await.unwrap();
+        println!("committed {}", put(&store, vec![1; 100_000]).await.key);
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_another_length_at_commit_is_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path()).await;
