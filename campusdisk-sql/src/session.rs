@@ -1,9 +1,10 @@
 //! One connection of either database, behind the few calls that the statements need.
 
 use campusdisk_core::{Error, ErrorKind, Timestamp};
+use futures::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Row as _};
+use sqlx::{Arguments, AssertSqlSafe, Either, Executor as _, Row as _};
 
 use crate::failure::{Failure, Outcome};
 
@@ -55,6 +56,50 @@ impl Session {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 
+    /// Whether many statements take one call.
+    pub(crate) fn runs_many(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    /// Runs statements in one call each for some, and says for each how many rows it read and changed. After one that fails
+    /// no other is run, and its failure is the answer.
+    pub(crate) async fn run_many(&mut self, statements: &[(&'static str, &Args)]) -> Outcome<Vec<Ran>> {
+        let Self::Sqlite(connection) = self else {
+            return Err(Failure::refused(ErrorKind::Internal, "one statement at a time"));
+        };
+        let mut ran = Vec::with_capacity(statements.len());
+        for some in statements.chunks(STATEMENTS_AT_ONCE) {
+            let mut sql = String::with_capacity(some.len() * 200);
+            let mut all = Args::new();
+            for (statement, args) in some {
+                renumber(statement, all.len(), &mut sql);
+                all.append(args);
+            }
+            let query = sqlx::query_with(AssertSqlSafe(sql), all.for_sqlite()?);
+            let mut answers = connection.fetch_many(query);
+            let mut read = 0;
+            while let Some(answer) = answers.try_next().await? {
+                match answer {
+                    Either::Right(_) => read += 1,
+                    Either::Left(result) => {
+                        let changed = result.rows_affected();
+                        ran.push(Ran {
+                            read: std::mem::take(&mut read),
+                            changed,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(ran)
+    }
+
+    /// Undoes what was done since the work began.
+    pub(crate) async fn undo(&mut self) -> Outcome<()> {
+        self.execute(UNDO, Args::new()).await?;
+        Ok(())
+    }
+
     /// `sql`, keeping the rows it reads as they are until the transaction ends. SQLite has one writer: nothing to lock.
     pub(crate) fn locking(&self, sql: impl Into<Sql>) -> Sql {
         match self {
@@ -64,6 +109,39 @@ impl Session {
     }
 }
 
+/// Marks where the work of one set begins, or marks it again for the next set.
+pub(crate) const MARK: &str = "SAVEPOINT work";
+pub(crate) const MARK_AGAIN: &str = "RELEASE work; SAVEPOINT work";
+pub(crate) const UNDO: &str = "ROLLBACK TO work";
+
+/// How many statements one call takes: more would fill the cache of prepared statements with rare texts.
+const STATEMENTS_AT_ONCE: usize = 32;
+
+/// What a statement did.
+#[derive(Clone, Copy)]
+pub(crate) struct Ran {
+    pub(crate) read: u64,
+    pub(crate) changed: u64,
+}
+
+/// Appends a statement with its placeholders counted on from `before`.
+fn renumber(statement: &str, before: usize, sql: &mut String) {
+    let mut parts = statement.split('$');
+    sql.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.find(|character: char| !character.is_ascii_digit());
+        let (number, rest) = part.split_at(digits.unwrap_or(part.len()));
+        sql.push('$');
+        match number.parse::<usize>() {
+            Ok(number) => sql.push_str(&(before + number).to_string()),
+            Err(_) => sql.push_str(number),
+        }
+        sql.push_str(rest);
+    }
+    sql.push_str("; ");
+}
+
+#[derive(Clone)]
 enum Value {
     Int(Option<i64>),
     Text(Option<String>),
@@ -71,7 +149,7 @@ enum Value {
 }
 
 /// What the placeholders `$1`, `$2`, … of a statement stand for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Args {
     values: Vec<Value>,
     too_large: bool,
@@ -85,6 +163,11 @@ impl Args {
     /// How many there are: the number of the last placeholder.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
+    }
+
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.values.extend_from_slice(&other.values);
+        self.too_large |= other.too_large;
     }
 
     pub(crate) fn push_int(&mut self, value: Option<i64>) {
@@ -303,4 +386,17 @@ pub(crate) fn placeholders(before: usize, count: usize) -> String {
         text.push_str(&number.to_string());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_counted_on() {
+        let mut sql = String::new();
+        renumber("UPDATE a SET b = $2 WHERE c = $1", 0, &mut sql);
+        renumber("SELECT $1, $12", 2, &mut sql);
+        assert_eq!(sql, "UPDATE a SET b = $2 WHERE c = $1; SELECT $3, $14; ");
+    }
 }

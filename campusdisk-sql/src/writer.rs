@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::failure::{Failure, Outcome};
-use crate::session::{Args, Session};
+use crate::session::{Args, MARK, MARK_AGAIN, Session};
 
 /// Work in a transaction: all of it is kept, or none.
 pub(crate) type Work<T> = Box<dyn for<'s> FnOnce(&'s mut Session) -> BoxFuture<'s, Outcome<T>> + Send>;
@@ -178,7 +178,8 @@ impl Task {
         }
     }
 
-    /// Commits `first` and what else is queued. What fails alone is answered at once; `done` is to be answered with the outcome.
+    /// Commits `first` and what else is queued, each under a savepoint. What is refused is undone and answered at once; `done` is to
+    /// be answered with the outcome.
     async fn transact(&mut self, first: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) -> Outcome<()> {
         let mut next = Some(first);
         let begun = self.begin().await;
@@ -189,10 +190,16 @@ impl Task {
                 return begun;
             }
         };
+        let mut mark = MARK;
         while let Some(mut job) = next.take() {
-            match attempt(session, job.as_mut()).await {
+            session.execute(mark, Args::new()).await?;
+            mark = MARK_AGAIN;
+            match job.work(session).await {
                 Ok(()) => done.push(job),
-                Err(Failure::Refused(error)) => job.answer(Err(error)),
+                Err(Failure::Refused(error)) => {
+                    session.undo().await?;
+                    job.answer(Err(error));
+                }
                 Err(broken) => {
                     done.push(job);
                     return Err(broken);
@@ -223,20 +230,4 @@ impl Task {
             let _ = session.execute("ROLLBACK", Args::new()).await;
         }
     }
-}
-
-/// Does one job under a savepoint, so that its failure undoes only itself.
-async fn attempt(session: &mut Session, job: &mut dyn Job) -> Outcome<()> {
-    session.execute("SAVEPOINT job", Args::new()).await?;
-    match job.work(session).await {
-        Ok(()) => {}
-        Err(Failure::Refused(error)) => {
-            session.execute("ROLLBACK TO job", Args::new()).await?;
-            session.execute("RELEASE job", Args::new()).await?;
-            return Err(Failure::Refused(error));
-        }
-        Err(broken) => return Err(broken),
-    }
-    session.execute("RELEASE job", Args::new()).await?;
-    Ok(())
 }

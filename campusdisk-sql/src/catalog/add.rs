@@ -73,26 +73,42 @@ fn place(counter: Counter, quota: bool) -> Place {
     }
 }
 
-pub(super) async fn add(session: &mut Session, counter: Counter, delta: i64, bound: Bound) -> Outcome<()> {
-    let place = place(counter, bound == Bound::Quota);
+/// What has to be known to say why nothing could be added.
+pub(super) struct Reason {
+    read: &'static str,
+    id: u128,
+    delta: i64,
+}
+
+pub(super) fn statement(counter: Counter, delta: i64, bound: Bound) -> (&'static str, Args, Reason) {
+    let Place { update, read, id } = place(counter, bound == Bound::Quota);
     let most = match bound {
         Bound::AtMost(most) => i64::try_from(most).unwrap_or(i64::MAX),
         Bound::None | Bound::Quota => i64::MAX,
     };
-    let args = Args::new().id(place.id).int(delta).int(most);
-    if session.execute(place.update, args).await? == 1 {
-        return Ok(());
+    let args = Args::new().id(id).int(delta).int(most);
+    (update, args, Reason { read, id, delta })
+}
+
+pub(super) async fn add(session: &mut Session, counter: Counter, delta: i64, bound: Bound) -> Outcome<()> {
+    let (update, args, reason) = statement(counter, delta, bound);
+    match session.execute(update, args).await? {
+        1 => Ok(()),
+        _ => Err(why_not(session, &reason).await?),
     }
-    let args = Args::new().id(place.id);
-    let Some(row) = session.row(place.read, args).await? else {
-        return Err(Failure::Refused(Error::not_found()));
+}
+
+/// Why an update found no row that it may change.
+pub(super) async fn why_not(session: &mut Session, reason: &Reason) -> Outcome<Failure> {
+    let args = Args::new().id(reason.id);
+    let Some(row) = session.row(reason.read, args).await? else {
+        return Ok(Failure::Refused(Error::not_found()));
     };
     let mut row = Columns::of(&row);
     let (value, quota, other) = (row.int()?, row.opt_int()?, row.int()?);
-    Err(refusal(value, delta, quota, other))
+    Ok(refusal(value, reason.delta, quota, other))
 }
 
-/// Why the update found no row that it may change.
 fn refusal(value: i64, delta: i64, quota: Option<i64>, other: i64) -> Failure {
     let sum = i128::from(value) + i128::from(delta);
     if sum < 0 {

@@ -3,9 +3,10 @@
 mod add;
 mod apply;
 mod bulk;
+mod extents;
 mod ledger;
 mod metadata;
-mod put;
+mod plan;
 mod read;
 mod rows;
 mod sharing;
