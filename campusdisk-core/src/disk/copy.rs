@@ -77,7 +77,7 @@ impl Shared {
                     if taken == Taken::Evade && is_lost_race(&error) && tries < self.policy.race_tries =>
                 {
                     tries += 1;
-                    lost.insert(node.name);
+                    lost.insert((parent, node.name));
                 }
                 outcome => return outcome.map(|_| node),
             }

@@ -104,7 +104,7 @@ impl Shared {
             hash,
             head: None,
         };
-        let arrival = arrival_of(upload, bytes, 0)?;
+        let arrival = arrival_of(upload, bytes)?;
         let placed = self
             .place_file(&arrival, |set, node| {
                 let mut seen = HashSet::new();
@@ -117,8 +117,7 @@ impl Shared {
                     ..upload.clone()
                 });
             })
-            .await;
-        let placed = placed?;
+            .await?;
         self.hash_later(placed.content);
         Ok(Upload {
             node: Some(placed.node.id),

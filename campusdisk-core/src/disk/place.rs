@@ -22,8 +22,8 @@ pub(super) struct Arrival {
     pub(super) bytes: Stored,
     /// What a client expects of the file that is there now.
     pub(super) condition: Condition,
-    /// What is set free of the drive's reservations.
-    pub(super) reserved_bytes: u64,
+    /// What is set free of which drive's reservations: the upload's, which its folder may have left since.
+    pub(super) reserved: Option<(DriveId, u64)>,
 }
 
 /// Where an arrival goes.
@@ -86,6 +86,9 @@ impl Condition {
     }
 }
 
+/// Names in folders that were lost to somebody else.
+pub(super) type Lost = HashSet<(NodeId, EntryName)>;
+
 /// A file that got its place, and whether it is a new one.
 pub(super) struct Placed {
     pub(super) node: Node,
@@ -106,7 +109,7 @@ impl Shared {
             Stored::Content { id, .. } => *id,
         };
         let head = self.head_of(&arrival.bytes).await?;
-        let mut taken = HashSet::new();
+        let mut taken = Lost::new();
         let mut tries = 0;
         loop {
             let mut set = self.change_set();
@@ -120,8 +123,8 @@ impl Shared {
                 Ok(_) => return Ok(placed),
                 Err(error) if is_lost_race(&error) && tries < self.policy.race_tries => {
                     tries += 1;
-                    if error.kind() == ErrorKind::AlreadyExists {
-                        taken.insert(placed.node.name.clone());
+                    if let (ErrorKind::AlreadyExists, Some(folder)) = (error.kind(), placed.node.parent) {
+                        taken.insert((folder, placed.node.name.clone()));
                     }
                 }
                 Err(error) => return Err(error),
@@ -135,7 +138,7 @@ impl Shared {
         arrival: &Arrival,
         content: ContentId,
         set: &mut ChangeSet,
-        taken: &HashSet<EntryName>,
+        taken: &Lost,
     ) -> Result<Placed> {
         match &arrival.target {
             Target::Node(id) => {
@@ -154,7 +157,9 @@ impl Shared {
                 name,
                 on_conflict,
             } => {
-                let (folder, drive, fresh) = self.make_folders(*parent, folders, set).await?;
+                let (folder, drive, fresh) = self
+                    .make_folders(&arrival.account, *parent, folders, set)
+                    .await?;
                 let existing = if fresh {
                     None
                 } else {
@@ -162,7 +167,7 @@ impl Shared {
                 };
                 arrival.condition.check(existing.as_ref())?;
                 let name = match (existing, on_conflict) {
-                    (None, _) if !taken.contains(name) => name.clone(),
+                    (None, _) if !taken.contains(&(folder, name.clone())) => name.clone(),
                     (Some(existing), OnConflict::Version) => {
                         return self.next_version(existing, content, arrival, set);
                     }
@@ -195,6 +200,7 @@ impl Shared {
     /// The folder under `parent` at the end of `folders`; what is missing is added to the set. Tells whether the last is new.
     async fn make_folders(
         &self,
+        account: &AccountId,
         parent: NodeId,
         folders: &[EntryName],
         set: &mut ChangeSet,
@@ -228,7 +234,8 @@ impl Shared {
                     let node = self.new_node(drive, at, name.clone(), NodeKind::Folder, set.at);
                     at = node.id;
                     fresh = true;
-                    set.push(node);
+                    set.push(node.clone());
+                    set.push(self.node_event(account, "node.created", &node));
                 }
             }
         }
@@ -295,11 +302,10 @@ impl Shared {
         }
         set.push(node.clone());
         set.push(version_of(node, placed.content, set.at));
-        if arrival.reserved_bytes > 0 {
-            let release = -i64::try_from(arrival.reserved_bytes).unwrap_or(i64::MAX);
+        if let Some((drive, bytes)) = arrival.reserved {
             set.push(Change::Add(
-                Counter::DriveReserved(node.drive),
-                release,
+                Counter::DriveReserved(drive),
+                -signed(bytes)?,
                 Bound::None,
             ));
         }
@@ -322,14 +328,17 @@ impl Shared {
         &self,
         folder: NodeId,
         name: &EntryName,
-        taken: &HashSet<EntryName>,
+        taken: &Lost,
     ) -> Result<EntryName> {
         // One by one while few are taken, then in growing strides: thousands of equal names need few look-ups.
         let (mut number, mut stride) = (2u32, 1u32);
         while number < 1_000_000 {
             let candidate = name.numbered(number);
-            if !taken.contains(&candidate) && self.catalog.child(folder, &candidate).await?.is_none() {
-                return Ok(candidate);
+            if self.catalog.child(folder, &candidate).await?.is_none() {
+                let place = (folder, candidate);
+                if !taken.contains(&place) {
+                    return Ok(place.1);
+                }
             }
             if number > 64 {
                 stride = stride.saturating_mul(2).min(1000);

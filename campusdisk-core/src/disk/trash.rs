@@ -1,8 +1,6 @@
 //! The trash: delete, look, restore, purge.
 
-use std::collections::HashSet;
-
-use super::place::is_lost_race;
+use super::place::{Lost, is_lost_race};
 use super::shared::{Desk, Shared};
 use super::tree::check_version;
 use crate::catalog::record::{Node, Role, TrashMark};
@@ -94,7 +92,7 @@ impl Desk {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when it is not in the actor's trash, [`AlreadyExists`](ErrorKind::AlreadyExists) when its name is taken and that is refused.
     pub async fn restore(&self, id: NodeId, conflict: Restore) -> Result<Node> {
-        let (mut tries, mut lost) = (0, HashSet::new());
+        let (mut tries, mut lost) = (0, Lost::new());
         loop {
             match self.try_restore(id, conflict, &mut lost).await {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && conflict == Restore::Fail => {
@@ -118,7 +116,7 @@ impl Desk {
         &self,
         id: NodeId,
         conflict: Restore,
-        lost: &mut HashSet<crate::EntryName>,
+        lost: &mut Lost,
     ) -> Result<Node> {
         let old = self.trashed_node(id, Role::Contributor).await?;
         let parent = match old.parent {
@@ -135,7 +133,7 @@ impl Desk {
         let mut name = old.name.clone();
         if conflict == Restore::Rename && self.shared.catalog.child(parent, &name).await?.is_some() {
             name = self.shared.free_name(parent, &name, lost).await?;
-            lost.insert(name.clone());
+            lost.insert((parent, name.clone()));
         }
         let mut set = self.shared.change_set();
         set.push(Expect::Version(RecordKey::Node(id), old.version));

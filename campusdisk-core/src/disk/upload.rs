@@ -380,13 +380,12 @@ impl Shared {
 
     /// Records an upload together with the file it is.
     async fn complete_new(&self, upload: Upload, bytes: Stored) -> Result<UploadFacts> {
-        let size_bytes = bytes.size_bytes();
-        let arrival = arrival_of(&upload, bytes, 0)?;
         let mut done = Upload {
-            offset_bytes: size_bytes,
+            offset_bytes: bytes.size_bytes(),
             reserved_bytes: 0,
             ..upload
         };
+        let arrival = arrival_of(&done, bytes)?;
         let record = |node: &Node| Upload {
             node: Some(node.id),
             ..done.clone()
@@ -493,7 +492,7 @@ impl Shared {
 }
 
 /// Where the bytes of an upload go.
-pub(super) fn arrival_of(upload: &Upload, bytes: Stored, reserved_bytes: u64) -> Result<Arrival> {
+pub(super) fn arrival_of(upload: &Upload, bytes: Stored) -> Result<Arrival> {
     let name = upload
         .name
         .clone()
@@ -509,7 +508,7 @@ pub(super) fn arrival_of(upload: &Upload, bytes: Stored, reserved_bytes: u64) ->
         mime: upload.mime.clone(),
         bytes,
         condition: Condition::Any,
-        reserved_bytes,
+        reserved: (upload.reserved_bytes > 0).then_some((upload.drive, upload.reserved_bytes)),
     })
 }
 

@@ -265,7 +265,7 @@ impl Writer {
             hash: hash.clone(),
             head,
         };
-        let arrival = arrival_of(upload, bytes, upload.reserved_bytes)?;
+        let arrival = arrival_of(upload, bytes)?;
         let placed = self
             .shared
             .place_file(&arrival, |set, node| {

@@ -290,7 +290,7 @@ impl Putter {
             mime: self.options.mime,
             bytes,
             condition: self.condition,
-            reserved_bytes: 0,
+            reserved: None,
         };
         let placed = self.shared.place_file(&arrival, |_, _| {}).await?;
         if unhashed {
