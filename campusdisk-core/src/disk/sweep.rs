@@ -153,12 +153,17 @@ impl Shared {
                 .blobs(&SweepQuery::CondemnedBefore(before, self.policy.batch_rows))
                 .await?;
             let mut gone = 0;
+            let mut failed = None;
             for (store, keys) in by_store(&blobs) {
-                gone += self.delete_blobs(&store, &keys).await?;
+                match self.delete_blobs(&store, &keys).await {
+                    Ok(deleted) => gone += deleted,
+                    // The other stores are swept all the same.
+                    Err(error) => failed = Some(error),
+                }
             }
             count += gone;
             if gone == 0 {
-                return Ok(count);
+                return failed.map_or(Ok(count), Err);
             }
         }
     }
