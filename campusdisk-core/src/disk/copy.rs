@@ -79,6 +79,12 @@ impl Shared {
                     tries += 1;
                     lost.insert((parent, node.name));
                 }
+                // Something below the folder was purged while it was looked through.
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound && node.kind == NodeKind::Folder && tries < 4 =>
+                {
+                    tries += 1;
+                }
                 outcome => return outcome.map(|_| node),
             }
         }
