@@ -1,10 +1,12 @@
 //! Folders made, nodes renamed and moved.
 
+use std::collections::BTreeSet;
+
 use super::access::{Place, WriteGrant};
 use super::shared::Desk;
 use crate::catalog::record::{Node, NodeKind};
 use crate::catalog::{Bound, Bulk, Change, Counter, Expect, RecordKey};
-use crate::{EntryName, Error, ErrorKind, NodeId, Result};
+use crate::{DriveId, EntryName, Error, ErrorKind, NodeId, Result};
 
 /// What to change about a node.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +90,9 @@ impl Desk {
             let mut target = self.fresh(self.may_write(parent).await?.folder()?).await?;
             if old.kind == NodeKind::Folder {
                 // Read before the check for cycles: whoever moves a folder meanwhile changes it.
-                self.expect_tree(&target, &mut set).await?;
+                for drive in BTreeSet::from([old.drive, target.node.drive]) {
+                    self.expect_tree(drive, &mut set).await?;
+                }
                 target = self.fresh(target).await?;
                 if target.is_within(id) {
                     return Err(
@@ -121,12 +125,12 @@ impl Desk {
         Ok(WriteGrant::of(place))
     }
 
-    /// Adds that no folder of the target's drive moved since now, and that one does.
-    async fn expect_tree(&self, target: &Place, set: &mut crate::catalog::ChangeSet) -> Result<()> {
+    /// Adds that no folder moved in or out of the drive since now, and that one does.
+    async fn expect_tree(&self, drive: DriveId, set: &mut crate::catalog::ChangeSet) -> Result<()> {
         let drive = self
             .shared
             .catalog
-            .drive(target.node.drive)
+            .drive(drive)
             .await?
             .ok_or_else(Error::not_found)?;
         set.push(Expect::TreeVersion(drive.id, drive.tree_version));
