@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::place::{Stored, signed};
 use super::shared::{Desk, Shared};
-use super::upload::{UploadFacts, UploadSpec, arrival_of, too_large};
+use super::upload::{AppendOptions, UploadFacts, UploadSpec, arrival_of, too_large};
 use crate::catalog::record::{HashState, Upload, UploadKind};
 use crate::catalog::{Bound, Change, Counter, Expect, RecordKey};
 use crate::{Error, ErrorKind, Result, UploadId};
@@ -71,16 +71,24 @@ impl Shared {
         }
     }
 
-    async fn finished_parts(&self, parts: &[UploadId]) -> Result<Vec<Upload>> {
+    async fn finished_parts(self: &Arc<Self>, parts: &[UploadId]) -> Result<Vec<Upload>> {
         let mut rows = Vec::with_capacity(parts.len());
         for &part in parts {
             self.take_over(part).await;
-            let row = self.catalog.upload(part).await?.ok_or_else(Error::not_found)?;
+            let mut row = self.catalog.upload(part).await?.ok_or_else(Error::not_found)?;
             if row.kind != UploadKind::Partial {
                 return Err(Error::invalid("parts", "one of them is no part"));
             }
             if row.len_bytes != Some(row.offset_bytes) {
                 return Err(Error::invalid("parts", "one of them is not finished"));
+            }
+            if !row.tail.is_empty() {
+                // Its length was said after its last bytes came, and they were not put into a blob yet.
+                let rest = self
+                    .append(part, row.offset_bytes, AppendOptions::default())
+                    .await?;
+                rest.finish().await?;
+                row = self.catalog.upload(part).await?.ok_or_else(Error::not_found)?;
             }
             rows.push(row);
         }
