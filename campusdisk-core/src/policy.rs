@@ -12,7 +12,7 @@ pub struct Policy {
     pub max_file_bytes: u64,
     /// Bytes too few for a blob of their own; an upload's last ones wait in the catalog.
     pub tail_bytes: usize,
-    /// Most blob pieces of one upload; more are merged first.
+    /// Most pieces of one upload that are smaller than a store's part; more are merged first.
     pub max_extents: usize,
     /// Pieces of body that wait between the network and the store, for one transfer in.
     pub queue_pieces: usize,

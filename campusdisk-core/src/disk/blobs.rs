@@ -8,6 +8,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use tokio::sync::Mutex;
 
+use super::intake::Part;
 use super::shared::Shared;
 use crate::catalog::record::{Blob, BlobState, Extent};
 use crate::catalog::{BlobStep, Change};
@@ -40,8 +41,9 @@ impl Shared {
         let mut pools = self.leases.0.lock().await;
         let now = self.now();
         let pool = pools.entry(store.clone()).or_default();
-        // A key is handed out only while half of its lease is left: time to write a part in.
-        pool.retain(|&(_, until)| now + self.policy.blob_lease / 2 < until);
+        // A key is handed out only while three quarters of its lease are left. A part is open for an eighth, is told of when
+        // the next one is closed, and is then attached or held within another eighth.
+        pool.retain(|&(_, until)| now + self.policy.blob_lease / 4 * 3 < until);
         if let Some((key, _)) = pool.pop() {
             return Ok(key);
         }
@@ -51,20 +53,39 @@ impl Shared {
         for _ in 0..self.policy.lease_batch.max(1) {
             let key = BlobKey::generate(&*self.ids);
             fresh.push((key, until));
-            set.push(Blob {
-                store: store.clone(),
-                key,
-                state: BlobState::Leased,
-                owner: self.instance.clone(),
-                until,
-                condemned: None,
-                refs: 0,
-            });
+            set.push(self.leased(store, key, until));
         }
         self.commit(set).await?;
         *pool = fresh;
         // The batch holds at least one key.
         pool.pop().map(|(key, _)| key).ok_or_else(crate::Error::not_found)
+    }
+
+    fn leased(&self, store: &StoreName, key: BlobKey, until: Timestamp) -> Blob {
+        Blob {
+            store: store.clone(),
+            key,
+            state: BlobState::Leased,
+            owner: self.instance.clone(),
+            until,
+            condemned: None,
+            refs: 0,
+        }
+    }
+
+    /// Begins the leases of `parts` anew; a lost race when the sweep condemned one of them already.
+    async fn renew(&self, parts: &[Part]) -> Result<()> {
+        let mut set = self.change_set();
+        let until = set.at + self.policy.blob_lease;
+        for part in parts {
+            let (store, key) = (&part.extent.store, part.extent.blob);
+            let step = |step| Change::Blob(store.clone(), key, step);
+            // Only a blob that is not condemned can be attached, so only such a one is leased again.
+            set.push(step(BlobStep::Attach(1)));
+            set.push(self.leased(store, key, until));
+            set.push(step(BlobStep::Detach(1)));
+        }
+        self.commit(set).await.map(drop)
     }
 
     /// Writes `pieces` as one blob.
@@ -107,6 +128,36 @@ impl Shared {
     /// Forgets a reader that failed, or whose blob is deleted.
     pub(super) fn forget_reader(&self, store: &StoreName, blob: BlobKey) {
         self.readers.0.invalidate(&(store.clone(), blob));
+    }
+}
+
+/// Committed parts that nothing refers to yet. Their leases are kept from running out, however long the transfer takes.
+pub(super) struct Held {
+    parts: Vec<Part>,
+    renewed: Timestamp,
+}
+
+impl Held {
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self {
+            parts: Vec::new(),
+            renewed: shared.now(),
+        }
+    }
+
+    pub(super) async fn hold(&mut self, shared: &Shared, parts: Vec<Part>) -> Result<()> {
+        self.parts.extend(parts);
+        let now = shared.now();
+        if now.since(self.renewed) > shared.policy.blob_lease / 8 && !self.parts.is_empty() {
+            shared.renew(&self.parts).await?;
+            self.renewed = now;
+        }
+        Ok(())
+    }
+
+    /// The parts, which the caller now attaches.
+    pub(super) fn release(self) -> Vec<Part> {
+        self.parts
     }
 }
 

@@ -168,9 +168,9 @@ impl Intake {
     }
 
     fn part_is_full(&self) -> bool {
-        // A part that took half its lease is closed early, before the sweep could take its writer for dead.
+        // A slow client's part is closed early, before the sweep could take its writer for dead.
         let slow = matches!(&self.open, Open::Writing { since, .. }
-            if self.shared.now().since(*since) > self.shared.policy.blob_lease / 4);
+            if self.shared.now().since(*since) > self.shared.policy.blob_lease / 8);
         slow || self.open_bytes() >= self.store.info().part_size_bytes
     }
 

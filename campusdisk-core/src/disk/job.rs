@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::blobs::{attach, detach};
+use super::blobs::{Held, attach, detach};
 use super::download::Chain;
 use super::hasher::Hasher;
 use super::intake::Intake;
@@ -78,24 +78,52 @@ impl Shared {
             Vec::new(),
             Some(body.len_bytes()),
         )?;
-        let mut parts = Vec::new();
+        let mut parts = Held::new(self);
         while let Some(piece) = body.next().await {
             match piece {
-                Ok(piece) => parts.extend(intake.write(piece).await?),
+                Ok(piece) => parts.hold(self, intake.write(piece).await?).await?,
                 Err(error) => {
                     intake.abort().await;
                     return Err(error);
                 }
             }
         }
+        let mut parts = parts.release();
         parts.extend(intake.finish(false).await?.parts);
         Ok(parts.into_iter().map(|part| part.extent).collect())
     }
 
-    /// Merges an upload's many pieces into few, so that it may go on.
+    /// How many of an upload's pieces are smaller than a part.
+    pub(super) fn small_pieces(&self, upload: &Upload) -> usize {
+        upload
+            .extents
+            .iter()
+            .filter(|extent| self.is_small(extent))
+            .count()
+    }
+
+    fn is_small(&self, extent: &Extent) -> bool {
+        extent.len_bytes < self.primary.info().part_size_bytes
+    }
+
+    /// Merges an upload's small neighbouring pieces into whole parts, so that it may go on. Whole ones stay as they are.
     pub(super) async fn merge_extents(self: &Arc<Self>, upload: Upload) -> Result<Upload> {
-        let extents = self.rewrite(upload.extents.clone()).await?;
+        let mut extents = Vec::new();
+        for run in upload
+            .extents
+            .chunk_by(|one, next| self.is_small(one) && self.is_small(next))
+        {
+            match run {
+                [alone] => extents.push(alone.clone()),
+                run => extents.extend(self.rewrite(run.to_vec()).await?),
+            }
+        }
+        if extents.len() == upload.extents.len() {
+            return Ok(upload);
+        }
         let mut set = self.change_set();
+        // The version too: a join may have taken the reservation over.
+        set.push(Expect::Version(RecordKey::Upload(upload.id), upload.version));
         set.push(Expect::UploadAt(upload.id, upload.epoch, upload.offset_bytes));
         set.changes.extend(attach(&extents));
         set.changes.extend(detach(&upload.extents));

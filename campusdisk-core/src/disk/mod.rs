@@ -6,6 +6,7 @@ mod browse;
 mod checksum;
 mod copy;
 mod download;
+mod feed;
 mod hasher;
 mod intake;
 mod job;

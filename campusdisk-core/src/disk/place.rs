@@ -157,9 +157,8 @@ impl Shared {
                 name,
                 on_conflict,
             } => {
-                let (folder, drive, fresh) = self
-                    .make_folders(&arrival.account, *parent, folders, set)
-                    .await?;
+                let (folder, drive, fresh) =
+                    self.make_folders(&arrival.account, *parent, folders, set).await?;
                 let existing = if fresh {
                     None
                 } else {

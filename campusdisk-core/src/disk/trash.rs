@@ -112,12 +112,7 @@ impl Desk {
         }
     }
 
-    async fn try_restore(
-        &self,
-        id: NodeId,
-        conflict: Restore,
-        lost: &mut Lost,
-    ) -> Result<Node> {
+    async fn try_restore(&self, id: NodeId, conflict: Restore, lost: &mut Lost) -> Result<Node> {
         let old = self.trashed_node(id, Role::Contributor).await?;
         let parent = match old.parent {
             Some(parent) if self.shared.fresh_place(parent).await?.is_some() => parent,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
 
 use super::checksum::Checksum;
+use super::feed::Feeder;
 use super::place::{Arrival, Condition, Stored, Target, is_lost_race, signed};
 use super::shared::{Desk, Shared};
-use super::upload_writer::{Feed, Writer};
+use super::upload_writer::Writer;
 use crate::catalog::record::{HashState, Node, OnConflict, Upload, UploadKind};
 use crate::catalog::{Bound, Change, Counter, Expect, Page, RecordKey};
 use crate::{AccountId, EntryName, Error, ErrorKind, NodeId, Result, ShareId, Timestamp, UploadId};
@@ -145,22 +145,11 @@ pub struct Appended {
 /// # Cancel safety
 /// Dropping it means that the client went away: what came is sealed, unless it has a checksum to fit first.
 #[derive(Debug)]
-pub struct Appending {
-    feed: mpsc::Sender<Feed>,
-    outcome: oneshot::Receiver<Result<Appended>>,
-}
+pub struct Appending(Feeder<Appended>);
 
 impl Appending {
-    pub(super) fn new(feed: mpsc::Sender<Feed>, outcome: oneshot::Receiver<Result<Appended>>) -> Self {
-        Self { feed, outcome }
-    }
-
-    /// An append of nothing to an upload that is a file already.
-    fn done(appended: Appended) -> Self {
-        let (feed, _) = mpsc::channel(1);
-        let (answer, outcome) = oneshot::channel();
-        drop(answer.send(Ok(appended)));
-        Self { feed, outcome }
+    pub(super) fn new(feeder: Feeder<Appended>) -> Self {
+        Self(feeder)
     }
 
     /// Hands over bytes; waits while the store is slower than the client.
@@ -169,17 +158,7 @@ impl Appending {
     /// Why the writer ended: the store's or catalog's error, [`Conflict`](ErrorKind::Conflict) when another request took the upload over,
     /// [`LimitExceeded`](ErrorKind::LimitExceeded) past the declared length.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        if self.feed.send(Feed::Bytes(bytes)).await.is_ok() {
-            return Ok(());
-        }
-        match (&mut self.outcome).await {
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(_)) => Err(Error::new(
-                ErrorKind::Conflict,
-                "another request took this upload over",
-            )),
-            Err(_) => Err(gone()),
-        }
+        self.0.write(bytes).await
     }
 
     /// Ends the append: everything handed over is stored when this returns, and the last bytes make the file.
@@ -191,9 +170,7 @@ impl Appending {
     /// # Cancel safety
     /// When dropped, the append still ends as a task of the service.
     pub async fn finish(self) -> Result<Appended> {
-        // A writer that ended already has its outcome waiting.
-        drop(self.feed.send(Feed::End).await);
-        self.outcome.await.map_err(|_| gone())?
+        self.0.finish().await
     }
 }
 
@@ -233,7 +210,7 @@ impl Desk {
         Ok(self.own_upload(id).await?.into())
     }
 
-    /// The actor's unfinished uploads, by id.
+    /// The actor's unfinished uploads, by id. A page may have fewer than `limit` and still not be the last.
     ///
     /// # Errors
     /// What the catalog says.
@@ -243,8 +220,13 @@ impl Desk {
             .catalog
             .uploads_of(&self.actor.account, after, limit.saturating_add(1))
             .await?;
-        let rows = rows.into_iter().map(UploadFacts::from).collect();
-        Ok(super::browse::page(rows, limit, |upload| upload.id))
+        let page = super::browse::page(rows, limit, |upload| upload.id);
+        // What came in through a drop share counts for its maker, but belongs to the visitor.
+        let own = page.items.into_iter().filter(|upload| upload.share.is_none());
+        Ok(Page {
+            items: own.map(UploadFacts::from).collect(),
+            next: page.next,
+        })
     }
 
     /// Appends at `offset_bytes`, which must be where the upload stands.
@@ -351,7 +333,11 @@ impl Shared {
                 id: content,
                 size_bytes: len_bytes,
             };
-            return self.complete_new(upload, bytes).await;
+            match self.complete_new(upload.clone(), bytes).await {
+                // The content, or the folder, was purged meanwhile: let the bytes come.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                outcome => return outcome,
+            }
         }
         if upload.len_bytes == Some(0) && upload.kind == UploadKind::File {
             check_declared(&upload, &upload.hash)?;
@@ -415,11 +401,11 @@ impl Shared {
             check_append(&upload, offset_bytes, &options, self.policy.max_file_bytes)?;
             if let Some(node) = upload.node {
                 let node = self.place(node).await?.map(|place| place.node.clone());
-                return Ok(Appending::done(Appended {
+                return Ok(Appending::new(Feeder::done(Appended {
                     offset_bytes,
                     expires: upload.expires,
                     node,
-                }));
+                })));
             }
             match self.raise_epoch(upload, &options).await {
                 Ok(upload) => return Writer::start(self.clone(), upload, options.checksum),
@@ -563,10 +549,6 @@ pub(super) fn too_large(max_bytes: u64) -> Error {
         ErrorKind::LimitExceeded,
         format!("files may have at most {max_bytes} bytes"),
     )
-}
-
-fn gone() -> Error {
-    Error::new(ErrorKind::Internal, "the writer of this transfer is gone")
 }
 
 impl From<Upload> for UploadFacts {

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::blobs::Held;
 use super::checksum::Checksum;
+use super::feed::{Feed, Feeder};
 use super::intake::{Intake, Part, Rest};
 use super::place::{Stored, signed};
 use super::shared::Shared;
@@ -17,14 +19,6 @@ use super::watch::Watch;
 use crate::catalog::record::{HashState, Upload, UploadKind};
 use crate::catalog::{Bound, Change, Counter, Extension, RecordKey};
 use crate::{Error, ErrorKind, Result, UploadId};
-
-/// What goes to a writer.
-#[derive(Debug)]
-pub(super) enum Feed {
-    Bytes(Bytes),
-    /// The client said all it had to say. A channel that closes without this means it went away.
-    End,
-}
 
 /// The writers that run in this process.
 #[derive(Default)]
@@ -82,7 +76,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     upload: Upload,
     /// Parts that count only when the checksum fits.
-    provisional: Option<Vec<Part>>,
+    provisional: Option<Held>,
     taken_bytes: u64,
     watch: Watch,
 }
@@ -105,7 +99,7 @@ impl Writer {
             .len_bytes
             .map(|len| len.saturating_sub(upload.offset_bytes));
         let checks: Vec<_> = checksum.into_iter().collect();
-        let provisional = (!checks.is_empty()).then(Vec::new);
+        let provisional = (!checks.is_empty()).then(|| Held::new(&shared));
         let intake = Intake::begin(
             shared.clone(),
             &upload.hash,
@@ -113,9 +107,12 @@ impl Writer {
             checks,
             expected,
         )?;
-        let (feed, pieces) = mpsc::channel(shared.policy.queue_pieces.max(1));
-        let (answer, outcome) = oneshot::channel();
+        let (feeder, (pieces, answer)) = Feeder::new(shared.policy.queue_pieces);
         let running = shared.writers.enter(upload.id, upload.epoch);
+        if shared.stopping.is_cancelled() {
+            // It came too late for the seal of all.
+            running.seal.cancel();
+        }
         let watch = shared.watch_upload(&upload);
         let taken_bytes = upload.offset_bytes;
         let writer = Self {
@@ -132,7 +129,7 @@ impl Writer {
             // The request may be gone; what it wanted is done all the same.
             drop(answer.send(outcome));
         });
-        Ok(Appending::new(feed, outcome))
+        Ok(Appending::new(feeder))
     }
 
     async fn run(
@@ -180,20 +177,26 @@ impl Writer {
         seal: &CancellationToken,
     ) -> Result<Ended> {
         let limit = self.upload.len_bytes.unwrap_or(self.shared.policy.max_file_bytes);
+        let mut sealed = false;
         loop {
+            // Bytes come last: a client that sends without a pause must not keep the others from being heard.
             let fed = tokio::select! {
                 biased;
-                fed = pieces.recv() => fed,
-                () = seal.cancelled() => {
-                    return Ok(Ended::Early(Some(Error::new(ErrorKind::Conflict, "another request took this upload over"))));
-                }
                 () = self.watch.ended() => {
                     return Ok(Ended::Early(Some(Error::new(ErrorKind::Denied, "the right to upload here has ended"))));
                 }
+                () = seal.cancelled(), if !sealed => {
+                    // What waits in the queue is still taken; nothing more gets in.
+                    sealed = true;
+                    pieces.close();
+                    continue;
+                }
+                fed = pieces.recv() => fed,
             };
             let bytes = match fed {
                 Some(Feed::Bytes(bytes)) => bytes,
                 Some(Feed::End) => return Ok(Ended::Whole),
+                None if sealed => return Ok(Ended::Early(Some(self.why_sealed()))),
                 None => return Ok(Ended::Early(None)),
             };
             if bytes.len() as u64 > limit - self.taken_bytes.min(limit) {
@@ -204,6 +207,14 @@ impl Writer {
             for part in intake.write(bytes).await? {
                 self.keep(vec![part], Bytes::new()).await?;
             }
+        }
+    }
+
+    fn why_sealed(&self) -> Error {
+        if self.shared.stopping.is_cancelled() {
+            Error::new(ErrorKind::Unavailable, "the service is stopping")
+        } else {
+            Error::new(ErrorKind::Conflict, "another request took this upload over")
         }
     }
 
@@ -220,18 +231,23 @@ impl Writer {
             hash,
             head,
         } = intake.finish(!complete).await?;
-        let mut parts = [self.provisional.take().unwrap_or_default(), parts].concat();
+        let held = self.provisional.take().map(Held::release).unwrap_or_default();
+        let mut parts = [held, parts].concat();
         if !makes_file {
             self.keep_all(parts, tail, hash).await?;
             return Ok(self.appended(None));
         }
-        if let Err(error) = check_declared(&self.upload, &hash) {
-            // Bytes that are not the declared ones are of no use to anybody.
-            self.shared.give_up(&self.upload).await?;
-            return Err(error);
-        }
         let head = (self.upload.offset_bytes == 0).then_some(head);
-        match self.make_file(&parts, &hash, head).await {
+        let made = match self.check_bytes(&parts, &hash).await {
+            Ok(()) => self.make_file(&parts, &hash, head).await,
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                // Bytes that are not the declared ones are of no use to anybody.
+                self.shared.give_up(&self.upload).await?;
+                return Err(error);
+            }
+            Err(error) => Err(error),
+        };
+        match made {
             Ok(node) => {
                 self.upload.offset_bytes = self.taken_bytes;
                 Ok(self.appended(Some(node)))
@@ -245,6 +261,17 @@ impl Writer {
         }
     }
 
+    /// Compares the bytes with the declared SHA-256; where they were not hashed on their way, they are read again.
+    async fn check_bytes(&self, parts: &[Part], hash: &HashState) -> Result<()> {
+        let upload = &self.upload;
+        if upload.declared_sha256.is_none() || hash.sha256.is_some() {
+            return check_declared(upload, hash);
+        }
+        let parts = parts.iter().map(|part| &part.extent);
+        let extents: Vec<_> = upload.extents.iter().chain(parts).cloned().collect();
+        self.shared.verify_declared(upload, &extents).await
+    }
+
     async fn make_file(
         &self,
         parts: &[Part],
@@ -255,9 +282,6 @@ impl Writer {
         let mut extents = upload.extents.clone();
         let attached = extents.len();
         extents.extend(parts.iter().map(|part| part.extent.clone()));
-        if upload.declared_sha256.is_some() && hash.sha256.is_none() {
-            self.shared.verify_declared(upload, &extents).await?;
-        }
         let bytes = Stored::Fresh {
             extents,
             attached,
@@ -305,8 +329,7 @@ impl Writer {
     /// Records committed parts in the middle of the append.
     async fn keep(&mut self, parts: Vec<Part>, tail: Bytes) -> Result<()> {
         if let Some(provisional) = &mut self.provisional {
-            provisional.extend(parts);
-            return Ok(());
+            return provisional.hold(&self.shared, parts).await;
         }
         let Some(last) = parts.last() else { return Ok(()) };
         let hash = last.hash.clone();
@@ -348,7 +371,7 @@ impl Writer {
         }
         self.shared.commit(set).await?;
         self.upload = next;
-        if self.upload.extents.len() >= self.shared.policy.max_extents {
+        if self.shared.small_pieces(&self.upload) >= self.shared.policy.max_extents {
             self.upload = self.shared.merge_extents(self.upload.clone()).await?;
         }
         Ok(())

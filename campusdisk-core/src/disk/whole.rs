@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use super::blobs::Held;
 use super::checksum::Checksum;
+use super::feed::{Feed, Feeder};
 use super::intake::{Intake, Part};
 use super::place::{Arrival, Condition, Stored, Target};
 use super::shared::{Desk, Shared};
 use super::upload::too_large;
-use super::upload_writer::Feed;
 use super::watch::{Right, Watch};
 use crate::catalog::record::{HashState, Node, NodeKind, OnConflict, Role};
 use crate::{AccountId, ContentId, DriveId, EntryName, Error, ErrorKind, NodeId, Result};
@@ -48,10 +49,7 @@ pub struct Put {
 /// # Cancel safety
 /// Dropping it before [`finish`](Self::finish) stores nothing.
 #[derive(Debug)]
-pub struct Putting {
-    feed: mpsc::Sender<Feed>,
-    outcome: oneshot::Receiver<Result<Put>>,
-}
+pub struct Putting(Feeder<Put>);
 
 impl Putting {
     /// Hands over bytes; waits while the store is slower than the client.
@@ -59,13 +57,7 @@ impl Putting {
     /// # Errors
     /// Why the put failed already.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        if self.feed.send(Feed::Bytes(bytes)).await.is_ok() {
-            return Ok(());
-        }
-        match (&mut self.outcome).await {
-            Ok(Err(error)) => Err(error),
-            _ => Err(gone()),
-        }
+        self.0.write(bytes).await
     }
 
     /// Ends the put: when this returns, the file is there.
@@ -77,8 +69,7 @@ impl Putting {
     /// # Cancel safety
     /// When dropped, the put still ends as a task of the service.
     pub async fn finish(self) -> Result<Put> {
-        drop(self.feed.send(Feed::End).await);
-        self.outcome.await.map_err(|_| gone())?
+        self.0.finish().await
     }
 }
 
@@ -181,8 +172,7 @@ impl Shared {
             options.checksums.clone(),
             options.len_bytes,
         )?;
-        let (feed, pieces) = mpsc::channel(self.policy.queue_pieces.max(1));
-        let (answer, outcome) = oneshot::channel();
+        let (feeder, (pieces, answer)) = Feeder::new(self.policy.queue_pieces);
         let watch = self.watch(right, node);
         let putter = Putter {
             shared: self.clone(),
@@ -197,7 +187,7 @@ impl Shared {
             // The request may be gone; then nothing was put.
             drop(answer.send(putter.run(intake, pieces).await));
         });
-        Ok(Putting { feed, outcome })
+        Ok(Putting(feeder))
     }
 
     /// Whether the drive has room for so many bytes more, as things stand.
@@ -233,7 +223,7 @@ impl Putter {
         intake: &mut Intake,
         pieces: &mut mpsc::Receiver<Feed>,
     ) -> Result<(Vec<Part>, u64)> {
-        let (mut parts, mut taken_bytes) = (Vec::new(), 0u64);
+        let (mut parts, mut taken_bytes) = (Held::new(&self.shared), 0u64);
         let limit = self
             .options
             .len_bytes
@@ -241,13 +231,13 @@ impl Putter {
         loop {
             let fed = tokio::select! {
                 biased;
-                fed = pieces.recv() => fed,
                 () = self.shared.stopping.cancelled() => {
                     return Err(Error::new(ErrorKind::Unavailable, "the service is stopping"));
                 }
                 () = self.watch.ended() => {
                     return Err(Error::new(ErrorKind::Denied, "the right to put a file here has ended"));
                 }
+                fed = pieces.recv() => fed,
             };
             let bytes = match fed {
                 Some(Feed::Bytes(bytes)) => bytes,
@@ -257,7 +247,7 @@ impl Putter {
                         "fewer bytes came than were announced",
                     ));
                 }
-                Some(Feed::End) => return Ok((parts, taken_bytes)),
+                Some(Feed::End) => return Ok((parts.release(), taken_bytes)),
                 None => return Err(Error::new(ErrorKind::Truncated, "the client went away")),
             };
             taken_bytes += bytes.len() as u64;
@@ -268,7 +258,7 @@ impl Putter {
             if !committed.is_empty() && self.options.len_bytes.is_none() {
                 self.shared.check_room(self.drive, taken_bytes).await?;
             }
-            parts.extend(committed);
+            parts.hold(&self.shared, committed).await?;
         }
     }
 
@@ -310,8 +300,4 @@ fn condition(options: &PutOptions) -> Condition {
         None if options.if_present => Condition::Present,
         None => Condition::Any,
     }
-}
-
-fn gone() -> Error {
-    Error::new(ErrorKind::Internal, "the writer of this transfer is gone")
 }
