@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use super::access::{Place, ReadGrant};
 use super::shared::{Desk, Shared};
-use super::visit::Budget;
+use super::spent::{Budget, Spent};
 use super::watch::{Right, Watch};
 use crate::catalog::record::{Content, Extent, Role};
 use crate::{ByteBody, CHUNK_BYTES, ContentId, Error, ErrorKind, NodeId, Result, Span, Timestamp, media};
@@ -25,7 +25,7 @@ pub struct Download {
     place: ReadGrant,
     content: Arc<Content>,
     right: Right,
-    ticket: Option<super::visit::Spent>,
+    ticket: Option<Spent>,
 }
 
 impl Download {
@@ -33,7 +33,7 @@ impl Download {
         shared: Arc<Shared>,
         place: ReadGrant,
         right: Right,
-        ticket: Option<super::visit::Spent>,
+        ticket: Option<Spent>,
     ) -> Result<Self> {
         let content = place.file()?.clone();
         Ok(Self {

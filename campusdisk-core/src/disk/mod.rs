@@ -16,6 +16,7 @@ mod quota;
 mod relay;
 mod share;
 mod shared;
+mod spent;
 mod sweep;
 mod throttle;
 mod trash;

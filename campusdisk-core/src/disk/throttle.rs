@@ -30,15 +30,22 @@ impl Throttles {
         }
     }
 
-    /// How long to wait before another password is looked at, if at all.
-    pub(super) fn wait(&self, share: ShareId, address: IpAddr, now: Timestamp) -> Option<Duration> {
-        self.share.wait(&share, now).max(self.address.wait(&address, now))
+    /// Takes one try, or says how long to wait before there is another.
+    pub(super) fn take(&self, share: ShareId, address: IpAddr, now: Timestamp) -> Option<Duration> {
+        if let Some(wait) = self.share.take(share, now) {
+            return Some(wait);
+        }
+        let wait = self.address.take(address, now);
+        if wait.is_some() {
+            self.share.give_back(&share);
+        }
+        wait
     }
 
-    /// Counts a wrong password.
-    pub(super) fn failed(&self, share: ShareId, address: IpAddr, now: Timestamp) {
-        self.share.count(share, now);
-        self.address.count(address, now);
+    /// Gives a try back whose password was right.
+    pub(super) fn give_back(&self, share: ShareId, address: IpAddr) {
+        self.share.give_back(&share);
+        self.address.give_back(&address);
     }
 
     /// Waits for a place among the few hashes at a time.
@@ -64,17 +71,7 @@ impl<K: Eq + Hash> Window<K> {
         }
     }
 
-    fn wait(&self, key: &K, now: Timestamp) -> Option<Duration> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let &(since, count) = counts.get(key)?;
-        let left = self
-            .period
-            .checked_sub(now.since(since))
-            .filter(|left| !left.is_zero())?;
-        (count >= self.limit).then_some(left)
-    }
-
-    fn count(&self, key: K, now: Timestamp) {
+    fn take(&self, key: K, now: Timestamp) -> Option<Duration> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= TABLE_ENTRIES {
             counts.retain(|_, (since, _)| now.since(*since) < self.period);
@@ -83,7 +80,18 @@ impl<K: Eq + Hash> Window<K> {
         if now.since(entry.0) >= self.period {
             *entry = (now, 0);
         }
-        entry.1 = entry.1.saturating_add(1);
+        if entry.1 >= self.limit {
+            return Some(self.period.saturating_sub(now.since(entry.0)));
+        }
+        entry.1 += 1;
+        None
+    }
+
+    fn give_back(&self, key: &K) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = counts.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
     }
 }
 
@@ -95,11 +103,13 @@ mod tests {
     fn a_window_opens_again_when_its_period_is_over() {
         let window = Window::new(2, Duration::from_secs(60));
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        window.count("a", at(0));
-        assert_eq!(window.wait(&"a", at(1)), None);
-        window.count("a", at(10));
-        assert_eq!(window.wait(&"a", at(20)), Some(Duration::from_secs(40)));
-        assert_eq!(window.wait(&"b", at(20)), None);
-        assert_eq!(window.wait(&"a", at(60)), None);
+        assert_eq!(window.take("a", at(0)), None);
+        assert_eq!(window.take("a", at(10)), None);
+        assert_eq!(window.take("a", at(20)), Some(Duration::from_secs(40)));
+        assert_eq!(window.take("b", at(20)), None);
+        window.give_back(&"a");
+        assert_eq!(window.take("a", at(21)), None);
+        assert_eq!(window.take("a", at(22)), Some(Duration::from_secs(38)));
+        assert_eq!(window.take("a", at(60)), None);
     }
 }

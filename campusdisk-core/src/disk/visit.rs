@@ -13,14 +13,14 @@ use subtle::ConstantTimeEq;
 use super::access::{Place, ReadGrant, WriteGrant};
 use super::copy::Taken;
 use super::download::Download;
-use super::place::is_lost_race;
 use super::shared::{CampusDisk, Desk, Shared};
+use super::spent::Spent;
 use super::upload::{AppendOptions, Appending, UploadFacts, UploadSpec};
 use super::watch::Right;
 use super::whole::{PutOptions, Putting};
-use crate::catalog::record::{Node, NodeKind, OnConflict, Role, Share, Ticket, Upload};
-use crate::catalog::{Bound, Change, ChildrenQuery, Counter, Expect, RecordKey};
-use crate::{EntryName, Error, ErrorKind, NodeId, Result, ShareId, TicketId, Timestamp, UploadId};
+use crate::catalog::ChildrenQuery;
+use crate::catalog::record::{Node, NodeKind, OnConflict, Role, Share, Upload};
+use crate::{EntryName, Error, ErrorKind, NodeId, Result, ShareId, TicketId, UploadId};
 
 /// Where a visitor comes from.
 #[derive(Clone, Copy, Debug)]
@@ -188,14 +188,15 @@ impl Visit {
             return Ok(Unlock::Open(self.fresh_ticket()));
         };
         let (throttles, id, address) = (&self.shared.throttles, self.share.id, self.visitor.address);
-        if let Some(wait) = throttles.wait(id, address, self.shared.now()) {
+        // Counted as wrong before it is looked at, so that many at once get no more tries than one after another.
+        if let Some(wait) = throttles.take(id, address, self.shared.now()) {
             return Ok(Unlock::Later(wait));
         }
         let too_long = password.len() > self.shared.policy.max_share_password_bytes;
         if too_long || !self.shared.password_fits(password.to_owned(), hash).await? {
-            throttles.failed(id, address, self.shared.now());
             return Ok(Unlock::Wrong);
         }
+        throttles.give_back(id, address);
         Ok(Unlock::Open(self.fresh_ticket()))
     }
 
@@ -228,14 +229,9 @@ impl Visit {
     /// [`NotFound`](ErrorKind::NotFound) when it is not in the share, or the share takes files in; [`InvalidInput`](ErrorKind::InvalidInput) for a folder.
     pub async fn download(&self, admission: &Admission, node: Option<NodeId>) -> Result<Download> {
         let place = self.inside(node).await?;
-        let size_bytes = place.node.size_bytes;
-        let spent = Spent {
-            share: self.share.clone(),
-            client: admission.client.clone(),
-            budget_bytes: self.share.max_downloads.map(|_| size_bytes.saturating_mul(2)),
-        };
         let right = Right::Share(self.share.id);
-        Download::new(self.shared.clone(), ReadGrant::of(place), right, Some(spent))
+        let spent = Some(self.spent(admission));
+        Download::new(self.shared.clone(), ReadGrant::of(place), right, spent)
     }
 
     /// A node of the share.
@@ -358,22 +354,7 @@ impl Visit {
             None => desk.home().await?.root,
         };
         let target: WriteGrant = desk.may_write(parent).await?.folder()?;
-        let budget_bytes = self
-            .share
-            .max_downloads
-            .map(|_| source.node.size_bytes.saturating_mul(2));
-        let spent = Spent {
-            share: self.share.clone(),
-            client: admission.client.clone(),
-            budget_bytes,
-        };
-        // A saved copy is a whole download: it takes the budget of one.
-        drop(
-            spent
-                .budget(self.shared.clone(), source.node.size_bytes)
-                .await?
-                .keep(),
-        );
+        self.spent(admission).whole(&self.shared).await?;
         self.shared
             .copy(&desk.actor().account, &source, &target, None, Taken::Evade)
             .await
@@ -395,6 +376,10 @@ impl Visit {
                 }
             }
         }
+    }
+
+    fn spent(&self, admission: &Admission) -> Spent {
+        Spent::new(self.share.clone(), self.root.clone(), admission.client.clone())
     }
 
     fn drop_folder(&self) -> Result<&Place> {
@@ -446,150 +431,5 @@ impl std::fmt::Debug for Visit {
         f.debug_struct("Visit")
             .field("share", &self.share.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// How a client's bytes through a share are counted.
-#[derive(Clone)]
-pub(super) struct Spent {
-    share: Share,
-    client: String,
-    /// What the ticket may fetch in all, where the share counts downloads.
-    budget_bytes: Option<u64>,
-}
-
-impl Spent {
-    /// Spends the client's ticket, if it did not before, and takes a first slice of its budget.
-    pub(super) async fn budget(&self, shared: Arc<Shared>, wanted_bytes: u64) -> Result<Budget> {
-        let ticket = self.spend(&shared).await?;
-        let limit_bytes = ticket.budget_bytes;
-        let mut budget = Budget {
-            shared,
-            ticket: ticket.id,
-            limit_bytes,
-            left_bytes: 0,
-            wanted_bytes,
-        };
-        budget.take(1.min(wanted_bytes)).await?;
-        Ok(budget)
-    }
-
-    async fn spend(&self, shared: &Shared) -> Result<Ticket> {
-        let mut tries = 0;
-        loop {
-            if let Some(ticket) = shared.catalog.ticket_of(self.share.id, &self.client).await? {
-                return Ok(ticket);
-            }
-            let mut set = shared.change_set();
-            let ticket = Ticket {
-                id: TicketId::from_u128(shared.ids.random()),
-                share: self.share.id,
-                client: self.client.clone(),
-                spent: Some(set.at),
-                budget_bytes: self.budget_bytes,
-                created: set.at,
-                expires: self.share.expires.unwrap_or(Timestamp::from_millis(i64::MAX)),
-                version: 1,
-                granted_bytes: 0,
-            };
-            let bound = self
-                .share
-                .max_downloads
-                .map_or(Bound::None, |limit| Bound::AtMost(limit.into()));
-            set.push(Expect::Absent(RecordKey::Ticket(ticket.id)))
-                .push(ticket.clone());
-            set.push(Change::Add(Counter::ShareDownloads(self.share.id), 1, bound));
-            match shared.commit(set).await {
-                Ok(_) => return Ok(ticket),
-                Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(Error::not_found()),
-                // The same client's other request was faster.
-                Err(error) if is_lost_race(&error) && tries < shared.policy.race_tries => tries += 1,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-/// Bytes of a ticket's budget, taken from the catalog in slices before they are sent. What is left goes back on drop.
-pub(super) struct Budget {
-    shared: Arc<Shared>,
-    ticket: TicketId,
-    limit_bytes: Option<u64>,
-    left_bytes: u64,
-    /// How many bytes are still to be paid for in all.
-    wanted_bytes: u64,
-}
-
-impl Budget {
-    /// Pays for bytes about to be sent.
-    pub(super) async fn pay(&mut self, bytes: u64) -> Result<()> {
-        if self.limit_bytes.is_none() {
-            return Ok(());
-        }
-        if self.left_bytes < bytes {
-            self.take(bytes - self.left_bytes).await?;
-        }
-        self.left_bytes = self.left_bytes.saturating_sub(bytes);
-        self.wanted_bytes = self.wanted_bytes.saturating_sub(bytes);
-        Ok(())
-    }
-
-    /// Keeps what is taken: nothing goes back.
-    fn keep(mut self) -> Self {
-        self.left_bytes = 0;
-        self
-    }
-
-    /// Takes at least `needed_bytes`, better a slice.
-    async fn take(&mut self, needed_bytes: u64) -> Result<()> {
-        let Some(limit) = self.limit_bytes else {
-            return Ok(());
-        };
-        let ahead = self
-            .wanted_bytes
-            .saturating_sub(self.left_bytes)
-            .min(self.shared.policy.ticket_slice_bytes);
-        for bytes in [ahead.max(needed_bytes), needed_bytes] {
-            let mut set = self.shared.change_set();
-            let bytes_signed = super::place::signed(bytes)?;
-            set.push(Change::Add(
-                Counter::TicketGranted(self.ticket),
-                bytes_signed,
-                Bound::AtMost(limit),
-            ));
-            match self.shared.commit(set).await {
-                Ok(_) => {
-                    self.left_bytes += bytes;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == ErrorKind::LimitExceeded => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::not_found())
-    }
-}
-
-impl Drop for Budget {
-    fn drop(&mut self) {
-        let (shared, left) = (self.shared.clone(), self.left_bytes);
-        let Ok(back) = super::place::signed(left) else {
-            return;
-        };
-        if back == 0 || self.limit_bytes.is_none() {
-            return;
-        }
-        let mut set = shared.change_set();
-        set.push(Change::Add(
-            Counter::TicketGranted(self.ticket),
-            -back,
-            Bound::None,
-        ));
-        let task = shared.clone();
-        shared.spawn(async move {
-            if let Err(error) = task.commit(set).await {
-                tracing::debug!(%error, "unsent bytes stay counted against a ticket");
-            }
-        });
     }
 }
