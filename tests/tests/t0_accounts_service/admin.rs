@@ -1,5 +1,6 @@
 //! Administration: lists, locks, ranks, quotas and groups.
 
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use campusdisk_accounts::{AccountEvent, AccountUpdate, GroupName, Page, TokenName, TokenRequest};
@@ -284,15 +285,15 @@ async fn groups_reach_the_principal_of_their_members_at_once() {
         .add_member(&OPERATOR, &physics.id, &ada.id)
         .await
         .unwrap();
-    assert_eq!(groups().await, [physics.id.clone()]);
+    assert_eq!(groups().await, from_ref(&physics.id));
     let members = world
         .accounts
         .members(&OPERATOR, &physics.id, Page::default())
         .await
         .unwrap();
-    assert_eq!(members.items, [ada.clone()]);
+    assert_eq!(members.items, from_ref(&ada));
     let mine = world.accounts.groups_of(&ada.id, Page::default()).await.unwrap();
-    assert_eq!(mine.items, [physics.clone()]);
+    assert_eq!(mine.items, from_ref(&physics));
     world
         .accounts
         .remove_member(&OPERATOR, &physics.id, &ada.id)

@@ -1,5 +1,6 @@
 //! Sessions and app tokens, from their beginning to every end.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use campusdisk_accounts::{
@@ -169,7 +170,7 @@ async fn a_token_shows_its_secret_once_and_does_what_its_scopes_say() {
     assert!(principal.may(Scope::Write) && !principal.may(Scope::Account));
     assert_eq!(
         world.accounts.tokens(&maker.account).await.unwrap(),
-        [issued.token.clone()]
+        from_ref(&issued.token)
     );
     assert!(!format!("{issued:?}").contains(issued.secret.expose()));
 }
