@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campusdisk_core::{Error, Result};
+use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -72,7 +73,8 @@ impl PostgresDatabase {
 
     async fn try_connect(connect: PgConnectOptions, options: &PostgresOptions) -> Outcome<Self> {
         let mut connection = connect.connect().await?;
-        migrations().run(&mut connection).await?;
+        // Not `run`: with its `Acquire` no caller could prove that the future may move between threads.
+        migrations().run_direct(None, &mut connection, false).await?;
         connection.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(options.connections.max(1))
@@ -88,7 +90,9 @@ impl PostgresDatabase {
 
     /// Closes the connections once they are free.
     pub async fn close(&self) {
-        self.0.close().await;
+        // Boxed, or no caller could prove that the future may move between threads.
+        let closed: BoxFuture<'_, ()> = Box::pin(self.0.close());
+        closed.await;
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

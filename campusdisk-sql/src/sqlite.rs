@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campusdisk_core::{Error, Result};
+use futures::future::BoxFuture;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -121,7 +122,8 @@ impl SqliteDatabase {
             .pragma("wal_autocheckpoint", "8192")
             .pragma("journal_size_limit", "67108864");
         let mut connection = connect.connect().await?;
-        migrations().run(&mut connection).await?;
+        // Not `run`: with its `Acquire` no caller could prove that the future may move between threads.
+        migrations().run_direct(None, &mut connection, false).await?;
         connection.close().await?;
 
         let readers = SqlitePoolOptions::new()
@@ -152,7 +154,9 @@ impl SqliteDatabase {
     /// When dropped, the writer still finishes what is queued and ends; nothing that was acknowledged is lost.
     pub async fn close(&self) {
         self.0.writer.close().await;
-        self.0.readers.close().await;
+        // Boxed, or no caller could prove that the future may move between threads.
+        let closed: BoxFuture<'_, ()> = Box::pin(self.0.readers.close());
+        closed.await;
     }
 
     pub(crate) fn writer(&self) -> &Writer {
