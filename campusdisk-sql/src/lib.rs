@@ -20,8 +20,11 @@
 //!
 //! # What it promises
 //! Write-ahead log with `synchronous = FULL`: what was answered with `Ok` survives kill -9 and, where the disk keeps what it
-//! has synced, loss of power. The file must lie on a local disk, and one process at a time may write it.
+//! has synced, loss of power. The file must lie on a local disk. Other processes, such as a command beside a server, may open it
+//! too: each waits for the transaction of the other, at most `busy_timeout`.
 
+#[cfg(feature = "accounts")]
+mod accounts;
 mod catalog;
 mod database;
 mod failure;
@@ -30,6 +33,8 @@ mod session;
 mod sqlite;
 mod writer;
 
+#[cfg(feature = "accounts")]
+pub use self::accounts::SqlAccountStore;
 pub use self::catalog::SqlCatalog;
 pub use self::postgres::{PostgresDatabase, PostgresOptions};
 pub use self::sqlite::{SqliteDatabase, SqliteOptions};
