@@ -19,10 +19,12 @@ const WRITING: &str = ".writing";
 /// Says whose the root is.
 const IDENTITY: &str = "campusdisk-identity";
 
-/// How HDFS is to be asked where nobody says otherwise: a few quick tries, since the caller has a limit of its own.
-const DEFAULT_OPTIONS: [(&str, &str); 2] = [
-    ("dfs.client.failover.max.attempts", "5"),
-    ("dfs.client.failover.sleep.base.millis", "200"),
+/// How HDFS is to be asked where nobody says otherwise. Tries end within the default `rpc_timeout`, so that the error
+/// tells what is wrong, and outlast the seconds in which one NameNode takes over from another.
+const DEFAULT_OPTIONS: [(&str, &str); 3] = [
+    ("dfs.client.failover.max.attempts", "8"),
+    ("dfs.client.failover.sleep.base.millis", "100"),
+    ("dfs.client.failover.sleep.max.millis", "1000"),
 ];
 
 pub(crate) struct Cluster {

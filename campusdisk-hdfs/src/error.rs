@@ -133,7 +133,7 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
 
 const DENIED: &str = "the user may not do this (user, and the owner of root)";
 const FULL: &str = "the quota of the folder is used up (root)";
-const UNREACHED: &str = "the NameNode can't be reached (url, conf_dir)";
+const UNREACHED: &str = "the NameNode, or a DataNode, can't be reached (url, conf_dir)";
 
 fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
     match error {
