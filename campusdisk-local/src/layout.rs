@@ -78,19 +78,30 @@ impl Layout {
     }
 
     /// Moves a synced temporary file to the blob's place, for good and without overwriting.
+    ///
+    /// Folders are made and synced together with the move: a journalling file system then writes its journal once.
     pub(crate) fn publish(&self, temporary: &Path, key: &BlobKey) -> io::Result<()> {
-        let target = self.blob(key);
-        self.make_folders(key)?;
+        let (target, inner) = (self.blob(key), self.folder(key));
+        let letters = <[u8; 3]>::try_from(key.as_str().as_bytes().get(..3).unwrap_or_default());
         match rename_new(temporary, &target) {
-            // An operator removed an empty folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.durable().clear();
-                self.make_folders(key)?;
+                fs::create_dir_all(&inner)?;
+                if let Ok(letters) = &letters {
+                    self.durable().remove(letters);
+                }
                 rename_new(temporary, &target)?;
             }
             outcome => outcome?,
         }
-        sync_folder(&self.folder(key))
+        sync_folder(&inner)?;
+        // A blob in a folder that a crash takes away would be lost, and whoever made the folder, a process killed since
+        // perhaps, may not have synced it.
+        if !letters.is_ok_and(|letters| self.durable().contains(&letters)) {
+            sync_folder(&self.root.join(key.folders().0))?;
+            sync_folder(&self.root)?;
+            self.durable().extend(letters);
+        }
+        Ok(())
     }
 
     fn folder(&self, key: &BlobKey) -> PathBuf {
@@ -101,22 +112,6 @@ impl Layout {
         path.push(outer);
         path.push(inner);
         path
-    }
-
-    /// Makes the folders of `key`, on the disk too: a blob in a folder that a crash removes would be lost.
-    fn make_folders(&self, key: &BlobKey) -> io::Result<()> {
-        let letters = <[u8; 3]>::try_from(key.as_str().as_bytes().get(..3).unwrap_or_default());
-        if letters.is_ok_and(|letters| self.durable().contains(&letters)) {
-            return Ok(());
-        }
-        let inner = self.folder(key);
-        let outer = self.root.join(key.folders().0);
-        fs::create_dir_all(&inner)?;
-        // Somebody else may have made them without having synced them yet.
-        sync_folder(&self.root)?;
-        sync_folder(&outer)?;
-        self.durable().extend(letters);
-        Ok(())
     }
 
     fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 3]>> {

@@ -60,7 +60,9 @@ impl LocalReader {
 
     /// The whole span, where it is one chunk at most and the page cache holds all of it.
     fn cached(&self, file: &File, span: Span) -> Option<Bytes> {
-        let want_bytes = usize::try_from(span.len()).ok().filter(|&len| len <= CHUNK_BYTES)?;
+        let want_bytes = usize::try_from(span.len())
+            .ok()
+            .filter(|&len| len <= CHUNK_BYTES)?;
         let mut buffer = self.shared.buffers.take(want_bytes);
         let count = read_cached(file, wanted(&mut buffer, want_bytes), span.start()).ok()?;
         (count == want_bytes).then(|| buffer.into_bytes(count))

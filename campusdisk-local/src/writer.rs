@@ -159,6 +159,8 @@ impl BlobWriter for LocalWriter {
     async fn commit(mut self: Box<Self>) -> Result<BlobFacts> {
         let part = self.part()?;
         self.settle().await?;
+        // From here on the task below is the only one that holds the file.
+        self.part = None;
         let pieces = self.take_pending();
         let (shared, key, progress) = (Arc::clone(&self.shared), self.key, self.progress);
         let taken_bytes = self.taken_bytes;

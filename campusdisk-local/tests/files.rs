@@ -144,8 +144,8 @@ async fn a_file_of_another_length_at_commit_is_corrupt() {
     for _ in 0..3 {
         writer.write(Bytes::from(vec![1; 1 << 20])).await.unwrap();
     }
-    let file = OpenOptions::new().append(true).open(temporary(folder.path()));
-    std::io::Write::write_all(&mut file.unwrap(), b"foreign").unwrap();
+    let file = OpenOptions::new().write(true).open(temporary(folder.path()));
+    file.unwrap().set_len(10 << 20).unwrap();
     let error = writer.commit().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
     assert!(store.list("", None).next().await.is_none());

@@ -186,7 +186,14 @@ fn without_its_disk_a_store_is_unavailable_and_not_empty() {
         async |root| {
             let store = store(root, 0).await;
             let blob = put(&store, MIB).await.unwrap();
-            assert!(Command::new("umount").arg(root).status().unwrap().success());
+            assert!(
+                Command::new("umount")
+                    .arg("--lazy")
+                    .arg(root)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
             let read = store
                 .open(&blob)
                 .await
