@@ -15,10 +15,11 @@ use super::upload_writer::Writers;
 use super::watch::Watches;
 use crate::catalog::record::{Event, Setting};
 use crate::catalog::{Catalog, ChangeSet, Committed, Expect, RecordKey};
+use crate::memory::{MemoryChunkCache, MemoryEvents};
 use crate::storage::{BlobStore, StoreName};
 use crate::{
     AccountId, Actor, ChangeId, ChunkCache, Clock, Error, ErrorKind, EventId, EventSink, IdSource, Identity,
-    InstallationId, Policy, Result, Spawner, Timestamp,
+    InstallationId, Policy, RandomIds, Result, Spawner, SystemClock, Timestamp, TokioSpawner,
 };
 
 /// The parts a service is made of.
@@ -40,6 +41,27 @@ pub struct Seams {
     pub ids: Arc<dyn IdSource>,
     /// Where tasks run.
     pub spawner: Arc<dyn Spawner>,
+}
+
+impl Seams {
+    /// One store, a catalog and an identity, with all else of this process: system clock, tasks on the current tokio runtime, a cache of
+    /// 32 MiB and the latest 1,000 events in memory.
+    pub fn in_process(
+        store: Arc<dyn BlobStore>,
+        catalog: Arc<dyn Catalog>,
+        identity: Arc<dyn Identity>,
+    ) -> Self {
+        Self {
+            stores: vec![store],
+            catalog,
+            identity,
+            events: Arc::new(MemoryEvents::new(1000)),
+            cache: Arc::new(MemoryChunkCache::new(32 << 20)),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            spawner: Arc::new(TokioSpawner),
+        }
+    }
 }
 
 /// The service. A cheap handle; clones are the same service.
