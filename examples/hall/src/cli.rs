@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Overrides;
+
+/// A complete hall-of-services server.
+#[derive(Debug, Parser)]
+#[command(name = "hall", version, about, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+impl Cli {
+    /// What to do; to serve when nothing is said.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+/// What the hall can be told to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves until SIGTERM or SIGINT.
+    Serve(ServeArgs),
+    /// Makes and manages accounts, also while the hall runs.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Makes app tokens, also while the hall runs.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Reads the configuration and reaches every part it names.
+    CheckConfig(Place),
+    /// Compares what the database says with what the stores hold.
+    Check(Place),
+}
+
+/// Where the configuration and the data are.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Place {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Place {
+    pub(crate) fn overrides(self) -> Overrides {
+        Overrides {
+            file: self.config,
+            data: self.data,
+            listen: None,
+        }
+    }
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The address to listen on, such as 127.0.0.1:8080; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+impl ServeArgs {
+    pub(crate) fn overrides(self) -> Overrides {
+        Overrides {
+            listen: self.listen,
+            ..self.place.overrides()
+        }
+    }
+}
+
+/// What can be done with accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Makes an account; the password is one line of standard input.
+    Add {
+        /// The user name.
+        name: String,
+        /// Lets it administer the hall.
+        #[arg(long)]
+        admin: bool,
+        /// The mail address.
+        #[arg(long, value_name = "E")]
+        email: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Shuts an account out: its sessions, tokens and running transfers end within a second.
+    Lock(Named),
+    /// Lets an account in again.
+    Unlock(Named),
+    /// Sets an account's password, one line of standard input; its sessions end.
+    Passwd(Named),
+    /// Lists all accounts.
+    List(Place),
+}
+
+/// An account by its user name.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The user name.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What can be done with app tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and prints it, only this once.
+    Add(TokenAdd),
+}
+
+/// The token that is wanted.
+#[derive(Debug, Args)]
+pub(crate) struct TokenAdd {
+    /// Whose token it is, by user name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: String,
+    /// What it is for.
+    #[arg(long, value_name = "LABEL", default_value = "command line")]
+    pub(crate) name: String,
+    /// What it may do: read, write, share, account, admin, with commas between them. All that the account may, unless set.
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', num_args = 1..)]
+    pub(crate) scopes: Vec<String>,
+    /// When it ends: a time such as 2027-01-31T00:00:00Z, or a while such as 12h or 30d. When it is revoked, unless set.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_word_it_serves() {
+        assert!(matches!(Cli::parse_from(["hall"]).command(), Command::Serve(_)));
+        let Command::Serve(args) =
+            Cli::parse_from(["hall", "serve", "--listen", "127.0.0.1:0", "--data", "d"]).command()
+        else {
+            panic!("serve serves")
+        };
+        assert_eq!(
+            (args.listen.unwrap().port(), args.place.data),
+            (0, Some("d".into()))
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! What an operator sets: a TOML file, then variables of the environment over it.
+
+mod load;
+mod policy;
+mod store;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use campusdisk_accounts::AccountsConfig;
+use campusdisk_axum::HttpOptions;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::load::Overrides;
+pub(crate) use self::policy::PolicySettings;
+pub(crate) use self::store::StoreSettings;
+use crate::failure::{Failure, Outcome};
+
+/// Everything an operator may set. `hall.toml` beside this package's manifest says what each key means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) http: HttpSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) storage: StorageSettings,
+    pub(crate) stores: BTreeMap<String, StoreSettings>,
+    pub(crate) cache: CacheSettings,
+    pub(crate) events: EventSettings,
+    pub(crate) accounts: AccountsConfig,
+    pub(crate) policy: PolicySettings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let primary = StoreSettings::Local(store::LocalSettings::default());
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: PathBuf::from("campusdisk-data"),
+            http: HttpSettings::default(),
+            log: LogSettings::default(),
+            database: DatabaseSettings::default(),
+            storage: StorageSettings::default(),
+            stores: BTreeMap::from([("primary".to_owned(), primary)]),
+            cache: CacheSettings::default(),
+            events: EventSettings::default(),
+            accounts: AccountsConfig::default(),
+            policy: PolicySettings::default(),
+        }
+    }
+}
+
+impl Config {
+    /// A path of the configuration: below the data folder unless it is absolute.
+    pub(crate) fn below_data(&self, path: &Path) -> PathBuf {
+        self.data.join(path)
+    }
+
+    /// Checks what can't be seen from one value alone.
+    fn check(&self) -> Outcome {
+        let primary = &self.storage.primary;
+        if !self.stores.contains_key(primary) {
+            let known: Vec<_> = self.stores.keys().map(String::as_str).collect();
+            return Err(Failure::new(format!(
+                "storage.primary names the store \"{primary}\", but under [stores] there is only: {}",
+                known.join(", ")
+            )));
+        }
+        self.http.check()?;
+        let accounts = self.accounts.validate();
+        accounts.map_err(|error| Failure::from(error).during("in [accounts]"))
+    }
+}
+
+/// The server and its adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpSettings {
+    pub(crate) prefix: String,
+    pub(crate) public_url: Option<String>,
+    pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(crate) max_connections: usize,
+    pub(crate) max_streams_per_connection: u32,
+    pub(crate) header_timeout_ms: u64,
+    pub(crate) request_idle_seconds: u64,
+    pub(crate) response_idle_seconds: u64,
+    pub(crate) grace_seconds: u64,
+    pub(crate) max_json_bytes: usize,
+    pub(crate) default_list_items: u32,
+    pub(crate) ready_timeout_ms: u64,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            max_connections: 4096,
+            max_streams_per_connection: 128,
+            header_timeout_ms: 10_000,
+            request_idle_seconds: 60,
+            response_idle_seconds: 60,
+            grace_seconds: 30,
+            max_json_bytes: 64 << 10,
+            default_list_items: 100,
+            ready_timeout_ms: 5000,
+        }
+    }
+}
+
+impl HttpSettings {
+    fn check(&self) -> Outcome {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+        let prefix = &self.prefix;
+        let fits = prefix.is_empty()
+            || (prefix.starts_with('/')
+                && !prefix.ends_with('/')
+                && !prefix.contains("//")
+                && prefix.bytes().all(plain));
+        if !fits {
+            return Err(Failure::new(
+                "http.prefix is \"\" or a path such as \"/disk\": it begins with / and does not end with one",
+            ));
+        }
+        let public = self.public_url.as_deref();
+        if public.is_some_and(|url| !(url.starts_with("http://") || url.starts_with("https://"))) {
+            return Err(Failure::new("http.public_url begins with http:// or https://"));
+        }
+        if self.max_connections == 0 || self.max_connections > tokio::sync::Semaphore::MAX_PERMITS {
+            return Err(Failure::new("http.max_connections is at least 1"));
+        }
+        if !(1..=1000).contains(&self.default_list_items) {
+            return Err(Failure::new("http.default_list_items is 1 to 1000"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn options(&self) -> HttpOptions {
+        let mut options = HttpOptions::default()
+            .with_trusted_proxies(self.trusted_proxies.clone())
+            .with_secure_cookies(
+                self.public_url
+                    .as_deref()
+                    .is_some_and(|url| url.starts_with("https://")),
+            )
+            .with_max_json_bytes(self.max_json_bytes)
+            .with_idle(self.request_idle(), self.response_idle());
+        options.default_list_items = self.default_list_items;
+        options.ready_timeout = Duration::from_millis(self.ready_timeout_ms);
+        options
+    }
+
+    fn request_idle(&self) -> Duration {
+        Duration::from_secs(self.request_idle_seconds)
+    }
+
+    pub(crate) fn response_idle(&self) -> Duration {
+        Duration::from_secs(self.response_idle_seconds)
+    }
+
+    pub(crate) fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    pub(crate) fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_seconds)
+    }
+}
+
+/// What is logged, on standard error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) filter: String,
+    pub(crate) requests: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".to_owned(),
+            requests: false,
+        }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DatabaseSettings {
+    pub(crate) path: PathBuf,
+    pub(crate) readers: u32,
+    pub(crate) busy_timeout_ms: u64,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("campusdisk.db"),
+            readers: 4,
+            busy_timeout_ms: 5000,
+        }
+    }
+}
+
+/// What holds for stores together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StorageSettings {
+    pub(crate) primary: String,
+    pub(crate) reserve_bytes: u64,
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        Self {
+            primary: "primary".to_owned(),
+            reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What is kept in memory of files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CacheSettings {
+    pub(crate) memory_bytes: u64,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 32 << 20,
+        }
+    }
+}
+
+/// Events in this process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventSettings {
+    pub(crate) kept: usize,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self { kept: 1000 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

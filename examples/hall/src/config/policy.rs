@@ -1,0 +1,131 @@
+//! Limits and periods of the service, with their units in the keys' names.
+
+use std::time::Duration;
+
+use campusdisk_core::Policy;
+use serde::{Deserialize, Serialize};
+
+/// When uploads are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Hashing {
+    /// While they come in.
+    Inline,
+    /// Later, by a job.
+    Job,
+}
+
+/// [`Policy`] as an operator writes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PolicySettings {
+    pub(crate) personal_quota_bytes: Option<u64>,
+    pub(crate) max_file_bytes: u64,
+    pub(crate) tail_bytes: usize,
+    pub(crate) max_extents: usize,
+    pub(crate) queue_pieces: usize,
+    pub(crate) hashing: Hashing,
+    pub(crate) upload_rest_seconds: u64,
+    pub(crate) takeover_wait_ms: u64,
+    pub(crate) blob_lease_seconds: u64,
+    pub(crate) lease_batch: usize,
+    pub(crate) purge_delay_seconds: u64,
+    pub(crate) trash_rest_seconds: u64,
+    pub(crate) change_memory_seconds: u64,
+    pub(crate) batch_rows: u32,
+    pub(crate) max_copy_nodes: usize,
+    pub(crate) max_depth: usize,
+    pub(crate) facts_stale_ms: u64,
+    pub(crate) facts_entries: u64,
+    pub(crate) open_readers: u64,
+    pub(crate) watch_period_ms: u64,
+    pub(crate) sweep_period_ms: u64,
+    pub(crate) relay_period_ms: u64,
+    pub(crate) share_tries_per_hour: u32,
+    pub(crate) address_tries_per_minute: u32,
+    pub(crate) ticket_slice_bytes: u64,
+    pub(crate) max_share_password_bytes: usize,
+    pub(crate) max_share_networks: usize,
+    pub(crate) max_join_parts: usize,
+    pub(crate) race_tries: u32,
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        let policy = Policy::default();
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            personal_quota_bytes: policy.personal_quota_bytes,
+            max_file_bytes: policy.max_file_bytes,
+            tail_bytes: policy.tail_bytes,
+            max_extents: policy.max_extents,
+            queue_pieces: policy.queue_pieces,
+            hashing: if policy.hash_inline {
+                Hashing::Inline
+            } else {
+                Hashing::Job
+            },
+            upload_rest_seconds: policy.upload_rest.as_secs(),
+            takeover_wait_ms: milliseconds(policy.takeover_wait),
+            blob_lease_seconds: policy.blob_lease.as_secs(),
+            lease_batch: policy.lease_batch,
+            purge_delay_seconds: policy.purge_delay.as_secs(),
+            trash_rest_seconds: policy.trash_rest.as_secs(),
+            change_memory_seconds: policy.change_memory.as_secs(),
+            batch_rows: policy.batch_rows,
+            max_copy_nodes: policy.max_copy_nodes,
+            max_depth: policy.max_depth,
+            facts_stale_ms: milliseconds(policy.facts_stale),
+            facts_entries: policy.facts_entries,
+            open_readers: policy.open_readers,
+            watch_period_ms: milliseconds(policy.watch_period),
+            sweep_period_ms: milliseconds(policy.sweep_period),
+            relay_period_ms: milliseconds(policy.relay_period),
+            share_tries_per_hour: policy.share_tries_per_hour,
+            address_tries_per_minute: policy.address_tries_per_minute,
+            ticket_slice_bytes: policy.ticket_slice_bytes,
+            max_share_password_bytes: policy.max_share_password_bytes,
+            max_share_networks: policy.max_share_networks,
+            max_join_parts: policy.max_join_parts,
+            race_tries: policy.race_tries,
+        }
+    }
+}
+
+impl PolicySettings {
+    pub(crate) fn policy(&self) -> Policy {
+        let seconds = Duration::from_secs;
+        let milliseconds = Duration::from_millis;
+        let mut policy = Policy::default();
+        policy.personal_quota_bytes = self.personal_quota_bytes;
+        policy.max_file_bytes = self.max_file_bytes;
+        policy.tail_bytes = self.tail_bytes;
+        policy.max_extents = self.max_extents;
+        policy.queue_pieces = self.queue_pieces;
+        policy.hash_inline = self.hashing == Hashing::Inline;
+        policy.upload_rest = seconds(self.upload_rest_seconds);
+        policy.takeover_wait = milliseconds(self.takeover_wait_ms);
+        policy.blob_lease = seconds(self.blob_lease_seconds);
+        policy.lease_batch = self.lease_batch;
+        policy.purge_delay = seconds(self.purge_delay_seconds);
+        policy.trash_rest = seconds(self.trash_rest_seconds);
+        policy.change_memory = seconds(self.change_memory_seconds);
+        policy.batch_rows = self.batch_rows;
+        policy.max_copy_nodes = self.max_copy_nodes;
+        policy.max_depth = self.max_depth;
+        policy.facts_stale = milliseconds(self.facts_stale_ms);
+        policy.facts_entries = self.facts_entries;
+        policy.open_readers = self.open_readers;
+        policy.watch_period = milliseconds(self.watch_period_ms);
+        policy.sweep_period = milliseconds(self.sweep_period_ms);
+        policy.relay_period = milliseconds(self.relay_period_ms);
+        policy.share_tries_per_hour = self.share_tries_per_hour;
+        policy.address_tries_per_minute = self.address_tries_per_minute;
+        policy.ticket_slice_bytes = self.ticket_slice_bytes;
+        policy.max_share_password_bytes = self.max_share_password_bytes;
+        policy.max_share_networks = self.max_share_networks;
+        policy.max_join_parts = self.max_join_parts;
+        policy.race_tries = self.race_tries;
+        policy
+    }
+}

@@ -1,0 +1,230 @@
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use super::store::{HdfsSettings, S3Settings};
+use super::*;
+
+const SAMPLE: &str = include_str!("../../hall.toml");
+
+fn load(text: &str) -> Outcome<Config> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    Config::load(Overrides {
+        file: Some(file.path().to_owned()),
+        ..Overrides::default()
+    })
+}
+
+fn refusal(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
+/// Every key below `value` as `section.key`, and whether it has a value.
+fn keys(prefix: &str, value: &Value, found: &mut Vec<(String, bool)>) {
+    let Value::Object(fields) = value else { return };
+    for (name, field) in fields {
+        let path = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match field {
+            Value::Object(inner) if !inner.is_empty() => keys(&path, field, found),
+            Value::Object(_) => {}
+            field => found.push((path, !field.is_null())),
+        }
+    }
+}
+
+/// The keys a TOML text sets, those in commented lines too when `comments` says so.
+fn keys_of_sample(comments: bool) -> Vec<String> {
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for line in SAMPLE.lines() {
+        let line = match line.strip_prefix('#') {
+            Some(_) if !comments => continue,
+            Some(bare) => bare,
+            None => line,
+        };
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            found.push(format!("{section}{key}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_sample_file_says_what_is_the_default() {
+    assert_eq!(load(SAMPLE).unwrap(), Config::default());
+}
+
+#[test]
+fn the_sample_file_has_every_key() {
+    let mut expected = Vec::new();
+    keys(
+        "",
+        &serde_json::to_value(Config::default()).unwrap(),
+        &mut expected,
+    );
+    let (set, named) = (keys_of_sample(false), keys_of_sample(true));
+    for (key, has_value) in expected {
+        let within = if has_value { &set } else { &named };
+        assert!(within.contains(&key), "{key} is missing");
+    }
+}
+
+#[test]
+fn the_sample_file_has_every_key_of_the_other_stores_with_its_default() {
+    let other = |name: &str, value: Value| {
+        let mut expected = Vec::new();
+        keys(&format!("stores.{name}"), &value, &mut expected);
+        let named = keys_of_sample(true);
+        for (key, _) in expected {
+            assert!(named.contains(&key), "{key} is missing");
+        }
+    };
+    other("cluster", serde_json::to_value(HdfsSettings::default()).unwrap());
+    other("bucket", serde_json::to_value(S3Settings::default()).unwrap());
+
+    let commented = SAMPLE
+        .lines()
+        .skip_while(|line| *line != "#[stores.cluster]")
+        .take_while(|line| !line.is_empty());
+    let commented: Vec<_> = commented
+        .filter_map(|line| line.strip_prefix('#').filter(|bare| !bare.starts_with(' ')))
+        .collect();
+    let text = format!("{}\n[stores.primary]\nkind = \"local\"\n", commented.join("\n"));
+    let config = load(&text).unwrap();
+    let StoreSettings::Hdfs(hdfs) = &config.stores["cluster"] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(
+        HdfsSettings {
+            url: None,
+            conf_dir: None,
+            user: None,
+            replication: None,
+            options: BTreeMap::new(),
+            ..hdfs.clone()
+        },
+        HdfsSettings::default()
+    );
+    let StoreSettings::S3(s3) = &config.stores["bucket"] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(
+        S3Settings {
+            endpoint: None,
+            access_key_id: None,
+            secret_access_key: None,
+            ..s3.clone()
+        },
+        S3Settings::default()
+    );
+}
+
+#[test]
+fn every_limit_of_the_policy_has_a_key() {
+    let shown = format!("{:#?}", campusdisk_core::Policy::default());
+    let settings = serde_json::to_value(PolicySettings::default()).unwrap();
+    let settings = settings.as_object().unwrap();
+    for line in shown
+        .lines()
+        .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
+    {
+        let Some((field, _)) = line.trim().split_once(": ") else {
+            continue;
+        };
+        let field = if field == "hash_inline" { "hashing" } else { field };
+        let found = ["", "_seconds", "_ms"]
+            .iter()
+            .any(|unit| settings.contains_key(&format!("{field}{unit}")));
+        assert!(found, "{field} has no key");
+    }
+    assert_eq!(
+        PolicySettings::default().policy(),
+        campusdisk_core::Policy::default()
+    );
+}
+
+#[test]
+fn a_misspelt_key_is_refused_with_the_nearest_right_one() {
+    for (text, wrong, right) in [
+        ("lisen = \"127.0.0.1:1\"", "lisen", "listen"),
+        (
+            "[http]\nmax_conections = 1",
+            "http.max_conections",
+            "http.max_connections",
+        ),
+        (
+            "[policy]\ntrash_rest_second = 1",
+            "policy.trash_rest_second",
+            "policy.trash_rest_seconds",
+        ),
+        ("[acounts]\nregistration = \"open\"", "acounts", "accounts"),
+        (
+            "[accounts]\nregistraton = \"open\"",
+            "accounts.registraton",
+            "accounts.registration",
+        ),
+        (
+            "[stores.primary]\nkind = \"local\"\npaht = \"x\"",
+            "stores.primary.paht",
+            "stores.primary.path",
+        ),
+        (
+            "[stores.primary]\nkind = \"s3\"\nbuket = \"x\"",
+            "stores.primary.buket",
+            "stores.primary.bucket",
+        ),
+    ] {
+        let said = refusal(text);
+        assert!(
+            said.contains(&format!("there is no key {wrong}; did you mean {right}?")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_key() {
+    let cases = [
+        ("listen = \"nowhere\"", "listen"),
+        ("[policy]\nmax_depth = \"deep\"", "policy.max_depth"),
+        ("[stores.primary]\nkind = \"tape\"", "tape"),
+        ("[storage]\nprimary = \"tape\"", "storage.primary"),
+        ("[http]\nprefix = \"disk/\"", "http.prefix"),
+        (
+            "[http]\ntrusted_proxies = [\"10.0.0.0/99\"]",
+            "http.trusted_proxies",
+        ),
+        ("[accounts]\ncache_ttl_ms = 5000", "cache_ttl_ms"),
+        ("[log]\nformat = \"xml\"", "xml"),
+        ("= 3", "line"),
+    ];
+    for (text, named) in cases {
+        let said = refusal(text);
+        assert!(said.contains(named), "{text}: {said}");
+    }
+    let missing = Overrides {
+        file: Some("/no/such/hall.toml".into()),
+        ..Overrides::default()
+    };
+    assert!(
+        Config::load(missing)
+            .unwrap_err()
+            .to_string()
+            .contains("/no/such/hall.toml")
+    );
+}
+
+#[test]
+fn secrets_of_the_configuration_do_not_show() {
+    let text = "[stores.primary]\nkind = \"s3\"\naccess_key_id = \"AK\"\nsecret_access_key = \"hunter2\"\n";
+    let config = load(text).unwrap();
+    let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
+    assert!(shown.contains("AK") && !shown.contains("hunter2"), "{shown}");
+}

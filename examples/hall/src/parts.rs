@@ -1,0 +1,88 @@
+//! The parts of a hall, opened as the configuration says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campusdisk_accounts::{Accounts, AccountsSeams};
+use campusdisk_core::catalog::Catalog;
+use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents};
+use campusdisk_core::storage::BlobStore;
+use campusdisk_core::{CampusDisk, RandomIds, Seams, SystemClock, TokioSpawner};
+use campusdisk_sql::{SqliteDatabase, SqliteOptions};
+
+use crate::config::Config;
+use crate::data_lock;
+use crate::failure::{Failure, Outcome};
+use crate::identity::AccountsIdentity;
+
+/// The database and what lies in it.
+#[derive(Debug)]
+pub(crate) struct Records {
+    pub(crate) database: SqliteDatabase,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) accounts: Accounts,
+}
+
+impl Records {
+    /// Opens the database, making it where it is missing.
+    ///
+    /// # Errors
+    /// Why it can't be opened.
+    pub(crate) async fn open(config: &Config) -> Outcome<Self> {
+        data_lock::make_folder(&config.data)?;
+        let options = SqliteOptions::default()
+            .with_readers(config.database.readers)
+            .with_busy_timeout(Duration::from_millis(config.database.busy_timeout_ms));
+        let database = SqliteDatabase::open_with(config.below_data(&config.database.path), options).await?;
+        let seams = AccountsSeams {
+            store: Arc::new(database.accounts()),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+        };
+        let accounts = Accounts::new(seams, config.accounts.clone())
+            .map_err(|error| Failure::from(error).during("in [accounts]"))?;
+        Ok(Self {
+            catalog: Arc::new(database.catalog()),
+            accounts,
+            database,
+        })
+    }
+}
+
+/// Opens every store, the primary one first.
+///
+/// # Errors
+/// Which store can't be opened, and why.
+pub(crate) async fn open_stores(config: &Config) -> Outcome<Vec<Arc<dyn BlobStore>>> {
+    let primary = &config.storage.primary;
+    let mut named: Vec<_> = config.stores.iter().collect();
+    named.sort_by_key(|(name, _)| *name != primary);
+    let mut stores = Vec::new();
+    for (name, settings) in named {
+        stores.push(settings.open(name, config).await?);
+    }
+    Ok(stores)
+}
+
+/// Opens the service over its parts.
+///
+/// # Errors
+/// When a store belongs to another installation or can't be reached.
+pub(crate) async fn open_disk(
+    config: &Config,
+    records: &Records,
+    identity: &AccountsIdentity,
+    stores: Vec<Arc<dyn BlobStore>>,
+) -> Outcome<CampusDisk> {
+    let seams = Seams {
+        stores,
+        catalog: records.catalog.clone(),
+        identity: Arc::new(identity.clone()),
+        events: Arc::new(MemoryEvents::new(config.events.kept)),
+        cache: Arc::new(MemoryChunkCache::new(config.cache.memory_bytes)),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+        spawner: Arc::new(TokioSpawner),
+    };
+    Ok(CampusDisk::open(seams, config.policy.policy()).await?)
+}

@@ -1,0 +1,159 @@
+//! `hall serve`: from the configuration to a running server, and its orderly end.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use campusdisk_accounts::Accounts;
+use campusdisk_axum::HttpParts;
+use campusdisk_core::CampusDisk;
+use campusdisk_core::storage::BlobStore;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Overrides};
+use crate::connections::Connections;
+use crate::data_lock::DataLock;
+use crate::failure::{Failure, Outcome};
+use crate::identity::{AccountsIdentity, LockHook};
+use crate::parts::{self, Records};
+use crate::probes::{DatabaseProbe, StoreProbe};
+use crate::{logging, page};
+
+/// How long sealing uploads may take once the grace period is over.
+const SEAL_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long the answers to sealed uploads may take to leave.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Pause between clearings of sessions and tokens that expired.
+const ACCOUNTS_SWEEP_PERIOD: Duration = Duration::from_secs(600);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Why it can't start.
+pub(crate) async fn run(overrides: Overrides) -> Outcome {
+    let config = Config::load(overrides)?;
+    logging::start(&config.log)?;
+    // Before anything is opened: a second hall must change nothing.
+    let _lock = DataLock::take(&config.data)?;
+    let mut signals = Signals::listen()?;
+    let records = Records::open(&config).await?;
+    let identity = AccountsIdentity::new(records.accounts.clone());
+    let stores = parts::open_stores(&config).await?;
+    let disk = parts::open_disk(&config, &records, &identity, stores.clone()).await?;
+    records.accounts.listen(Arc::new(LockHook {
+        identity,
+        disk: disk.clone(),
+    }));
+    let router = router(&config, &records, &disk, &stores);
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener
+        .map_err(|error| Failure::new(format!("can't listen on {} (listen): {error}", config.listen)))?;
+    announce(&config, &listener, &records.accounts).await?;
+    disk.run_background();
+    let stopping = CancellationToken::new();
+    let sweep = tokio::spawn(sweep_accounts(records.accounts.clone(), stopping.clone()));
+
+    let mut connections = Connections::new(router, &config);
+    let told = async {
+        signals.next().await;
+        stopping.cancel();
+    };
+    tokio::join!(connections.accept(listener, &stopping), told);
+    stop(&mut connections, &mut signals, &config, &disk).await;
+    let _ = sweep.await;
+    records.database.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Lets transfers go on for the grace period, or until a second signal; then seals uploads and cuts what is left.
+async fn stop(connections: &mut Connections, signals: &mut Signals, config: &Config, disk: &CampusDisk) {
+    let grace = config.http.grace();
+    tracing::info!(
+        grace_seconds = grace.as_secs(),
+        "stopping: no new connections, running requests may finish"
+    );
+    let drained = tokio::select! {
+        drained = connections.drain(grace) => drained,
+        () = signals.next() => false,
+    };
+    if !drained {
+        tracing::info!("sealing running uploads and cutting the rest");
+    }
+    if !disk.shutdown(SEAL_LIMIT).await {
+        tracing::warn!(
+            "some work did not end in time; what was acknowledged is stored, the next start clears the rest"
+        );
+    }
+    connections.cut(LAST_ANSWERS).await;
+}
+
+fn router(config: &Config, records: &Records, disk: &CampusDisk, stores: &[Arc<dyn BlobStore>]) -> Router {
+    let mut http = HttpParts::with_accounts(disk.clone(), records.accounts.clone())
+        .options(config.http.options())
+        .probe(Arc::new(DatabaseProbe(records.catalog.clone())));
+    for store in stores {
+        let required = store.info().name.as_str() == config.storage.primary;
+        http = http.probe(Arc::new(StoreProbe {
+            store: store.clone(),
+            required,
+        }));
+    }
+    page::mount(campusdisk_axum::router(http), &config.http.prefix)
+}
+
+/// Says on standard output where the hall is, and how its first administrator is made while there is none.
+async fn announce(config: &Config, listener: &TcpListener, accounts: &Accounts) -> Outcome {
+    let fail = |error: std::io::Error| Failure::new(format!("standard output can't be written: {error}"));
+    let address = listener.local_addr().map_err(fail)?;
+    let prefix = &config.http.prefix;
+    let mut lines = String::new();
+    if let Some(token) = accounts.setup_token().await? {
+        lines = format!("setup http://{address}{prefix}/setup?token={}\n", token.expose());
+    }
+    lines += &format!("listening on http://{address}{prefix}\n");
+    let mut out = std::io::stdout().lock();
+    out.write_all(lines.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(fail)
+}
+
+async fn sweep_accounts(accounts: Accounts, stopping: CancellationToken) {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(ACCOUNTS_SWEEP_PERIOD))
+        .await
+        .is_some()
+    {
+        if let Err(error) = accounts.sweep().await {
+            tracing::warn!(%error, "expired sessions were not cleared and will be next time");
+        }
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Outcome<Self> {
+        let fail = |error: std::io::Error| Failure::new(format!("signals can't be received: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(fail)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(fail)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
