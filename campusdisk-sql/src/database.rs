@@ -33,7 +33,10 @@ impl Database {
 
     /// Reads rows by one query, without waiting for writers.
     pub(crate) async fn rows(&self, sql: impl Into<Sql>, args: Args) -> Result<Vec<Row>> {
-        let sql = AssertSqlSafe(sql.into());
+        let sql = sql.into();
+        #[cfg(test)]
+        crate::catalog::query_plans::note(&sql);
+        let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(database) => {
                 let query = sqlx::query_with(sql, args.for_sqlite()?);

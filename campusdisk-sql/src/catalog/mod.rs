@@ -7,6 +7,8 @@ mod extents;
 mod ledger;
 mod metadata;
 mod plan;
+#[cfg(test)]
+pub(crate) mod query_plans;
 mod read;
 mod rows;
 mod sharing;

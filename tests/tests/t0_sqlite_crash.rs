@@ -1,0 +1,146 @@
+//! What SQLite's catalog acknowledged outlives its process, killed at any moment.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use campusdisk_core::catalog::record::{Drive, DriveKind, Setting};
+use campusdisk_core::catalog::{Bound, Catalog, Change, ChangeSet, Counter, Ledger, Metadata};
+use campusdisk_core::{ChangeId, DriveId, IdSource, NodeId, RandomIds, Timestamp};
+use campusdisk_sql::{SqlCatalog, SqliteDatabase};
+
+/// Where the database is, in the process that will be killed.
+const DATABASE: &str = "CAMPUSDISK_TEST_CRASH_DATABASE";
+const WRITERS: u32 = 8;
+const DRIVE: DriveId = DriveId::from_u128(1);
+
+fn set() -> ChangeSet {
+    ChangeSet::new(ChangeId::from_u128(RandomIds.random()), Timestamp::from_millis(0))
+}
+
+fn setting(key: String) -> Setting {
+    Setting {
+        key,
+        value: "x".repeat(100),
+        version: 1,
+    }
+}
+
+/// Commits for ever and says of each set that it was acknowledged, until the process is killed.
+async fn commit_until_killed(path: &Path, round: &str) {
+    let database = SqliteDatabase::open(path).await.unwrap();
+    let tasks: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let (catalog, round) = (database.catalog(), round.to_owned());
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let key = format!("{round}-{writer}-{number}");
+                    let both = set()
+                        .with(setting(format!("{key}-first")))
+                        .with(Change::Add(Counter::DriveTree(DRIVE), 1, Bound::None))
+                        .with(setting(format!("{key}-second")));
+                    catalog.commit(both).await.unwrap();
+                    let mut out = std::io::stdout().lock();
+                    writeln!(out, "acknowledged {key}").unwrap();
+                    out.flush().unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// Starts this test again as the process that commits, kills it after some acknowledgements, and returns all it gave.
+fn acknowledged_before_the_kill(path: &Path, round: usize, test: &str) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(DATABASE, path)
+        .env("CAMPUSDISK_TEST_CRASH_ROUND", round.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut acknowledged = Vec::new();
+    for line in lines {
+        // The harness writes before the first one.
+        if let Some((_, key)) = line.unwrap().split_once("acknowledged ") {
+            acknowledged.push(key.to_owned());
+            if acknowledged.len() == 60 + 37 * round {
+                // The rest of the lines is what it said before the signal reached it.
+                child.kill().unwrap();
+            }
+        }
+    }
+    assert_eq!(child.wait().unwrap().signal(), Some(9), "the process was killed");
+    acknowledged
+}
+
+async fn is_there(catalog: &SqlCatalog, key: &str) -> bool {
+    let first = catalog.setting(&format!("{key}-first")).await.unwrap();
+    let second = catalog.setting(&format!("{key}-second")).await.unwrap();
+    assert_eq!(first.is_some(), second.is_some(), "{key}: half a set");
+    first.is_some()
+}
+
+async fn put_drive(path: &Path) {
+    let database = SqliteDatabase::open(path).await.unwrap();
+    let drive = Drive {
+        id: DRIVE,
+        kind: DriveKind::Service,
+        name: "counted".to_owned(),
+        owner: None,
+        root: NodeId::from_u128(1),
+        quota_bytes: None,
+        created: Timestamp::from_millis(0),
+        version: 1,
+        used_bytes: 0,
+        reserved_bytes: 0,
+        tree_version: 0,
+    };
+    database.catalog().commit(set().with(drive)).await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_outlives_a_kill() {
+    if let Some(path) = std::env::var_os(DATABASE) {
+        let round = std::env::var("CAMPUSDISK_TEST_CRASH_ROUND").unwrap();
+        return commit_until_killed(Path::new(&path), &round).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("campusdisk.db");
+    put_drive(&path).await;
+    let mut sets = 0;
+    for round in 0..4 {
+        let acknowledged =
+            acknowledged_before_the_kill(&path, round, "what_was_acknowledged_outlives_a_kill");
+        let database = SqliteDatabase::open(&path).await.unwrap();
+        let catalog = database.catalog();
+        for key in &acknowledged {
+            assert!(is_there(&catalog, key).await, "{key} was acknowledged");
+        }
+        // Beyond what was acknowledged there may be one set of each writer, whole or not at all.
+        for writer in 0..WRITERS {
+            let of_writer = format!("{round}-{writer}-");
+            let count = acknowledged
+                .iter()
+                .filter(|key| key.starts_with(&of_writer))
+                .count();
+            sets += count as u64;
+            sets += u64::from(is_there(&catalog, &format!("{of_writer}{count}")).await);
+            assert!(!is_there(&catalog, &format!("{of_writer}{}", count + 1)).await);
+        }
+        let drive = catalog.drive(DRIVE).await.unwrap().unwrap();
+        assert_eq!(drive.tree_version, sets, "each set counted once");
+        database.close().await;
+    }
+}
