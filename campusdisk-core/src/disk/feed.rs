@@ -62,6 +62,11 @@ impl<T> Feeder<T> {
         Err(error)
     }
 
+    /// Waits until the task has ended by itself, so that it takes no more.
+    pub(super) async fn ended(&self) {
+        self.feed.closed().await;
+    }
+
     /// Says that all is said, and waits for the outcome.
     pub(super) async fn finish(self) -> Result<T> {
         if let Some(error) = self.failed {

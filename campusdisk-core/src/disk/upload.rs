@@ -161,6 +161,15 @@ impl Appending {
         self.0.write(bytes).await
     }
 
+    /// Waits until the append has ended by itself: the next [`write`](Self::write) says why. A client that rests meanwhile can be
+    /// told at once.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn ended(&self) {
+        self.0.ended().await;
+    }
+
     /// Ends the append: everything handed over is stored when this returns, and the last bytes make the file.
     ///
     /// # Errors

@@ -60,6 +60,15 @@ impl Putting {
         self.0.write(bytes).await
     }
 
+    /// Waits until the put has ended by itself: the next [`write`](Self::write) says why. A client that rests meanwhile can be
+    /// told at once.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn ended(&self) {
+        self.0.ended().await;
+    }
+
     /// Ends the put: when this returns, the file is there.
     ///
     /// # Errors
