@@ -1,6 +1,7 @@
 //! Whole files coming in by PUT.
 
 use axum::body::Body;
+use bytes::Bytes;
 use campusdisk_core::{
     EntityTag, EntityTags, Error, ErrorKind, Place, Preconditions, Purpose, Put, PutOptions, Putting,
     Validators, Verdict,
@@ -55,13 +56,28 @@ pub(crate) fn options(headers: &HeaderMap, conditions: &Preconditions) -> Result
 /// # Errors
 /// Why nothing is stored.
 pub(crate) async fn receive(mut putting: Putting, mut body: Body) -> Result<Put> {
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken_body(&error))?;
-        if let Ok(bytes) = frame.into_data() {
-            putting.write(bytes).await.map_err(problem)?;
-        }
+    while let Some(bytes) = next_bytes(&mut body, putting.ended()).await? {
+        putting.write(bytes).await.map_err(problem)?;
     }
     putting.finish().await.map_err(problem)
+}
+
+/// The next bytes of a body; none at its end. When the transfer `ended` while the client rests, no bytes, so that handing
+/// them over shows why.
+///
+/// # Errors
+/// 408 when the client rests too long, 400 when its body breaks.
+pub(crate) async fn next_bytes(body: &mut Body, ended: impl Future<Output = ()>) -> Result<Option<Bytes>> {
+    tokio::select! {
+        biased;
+        frame = body.frame() => match frame {
+            // Trailers are no bytes.
+            Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+            Some(Err(error)) => Err(broken_body(&error)),
+            None => Ok(None),
+        },
+        () = ended => Ok(Some(Bytes::new())),
+    }
 }
 
 /// What an error means to who puts a file.

@@ -11,12 +11,10 @@ use campusdisk_core::{
     UploadSpec, Visit, format_http_date,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use http_body_util::BodyExt;
 
 use self::headers as tus;
 use crate::error::{Problem, Result};
-use crate::extract::broken_body;
-use crate::put;
+use crate::put::{self, next_bytes};
 use crate::state::AppState;
 
 pub(crate) const CAMPUSDISK_NODE: HeaderName = HeaderName::from_static("campusdisk-node");
@@ -171,11 +169,8 @@ async fn receive(
     mut body: Body,
 ) -> Result<Appended> {
     let mut appending = uploads.append(id, offset_bytes, options).await.map_err(problem)?;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken_body(&error))?;
-        if let Ok(bytes) = frame.into_data() {
-            appending.write(bytes).await.map_err(problem)?;
-        }
+    while let Some(bytes) = next_bytes(&mut body, appending.ended()).await? {
+        appending.write(bytes).await.map_err(problem)?;
     }
     appending.finish().await.map_err(problem)
 }

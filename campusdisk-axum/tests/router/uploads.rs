@@ -530,3 +530,22 @@ async fn an_upload_over_quota_is_507_before_a_byte_is_sent() {
         .await_ok(201)
         .await;
 }
+
+#[tokio::test]
+async fn a_writer_whose_client_rests_is_told_at_once_that_another_took_over() {
+    let app = App::new().await;
+    let ada = app.user("ada").await;
+    let address = begin(&ada, 10).await;
+    let pieces = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"01234"))]);
+    let resting = Body::from_stream(pieces.chain(futures::stream::pending()));
+    let first = patch(&ada, &address, 0).body(resting).send();
+    let second = async {
+        // The bytes are handed over before the other asks.
+        while ada.get("/api/v1/uploads").await_ok(200).await["items"][0]["offset"] != 5 {
+            offset(&ada, &address).await;
+        }
+    };
+    let (first, ()) = tokio::join!(first, second);
+    first.expect_problem(409, "conflict");
+    assert_eq!(offset(&ada, &address).await, 5);
+}
