@@ -1,3 +1,5 @@
+//! Accounts, sessions, tokens and administration over HTTP.
+
 use base64::Engine as _;
 use campusdisk_accounts::AccountsConfig;
 use campusdisk_core::Policy;

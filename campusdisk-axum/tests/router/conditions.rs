@@ -1,3 +1,5 @@
+//! Preconditions of reads and writes over HTTP.
+
 use serde_json::{Value, json};
 
 use crate::app::App;

@@ -1,3 +1,5 @@
+//! The bytes of files over HTTP.
+
 use base64::Engine as _;
 use serde_json::json;
 

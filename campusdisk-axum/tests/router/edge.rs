@@ -1,3 +1,5 @@
+//! What happens around every request.
+
 use serde_json::json;
 
 use crate::app::App;

@@ -1,3 +1,5 @@
+//! The router with a login of its host's own.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

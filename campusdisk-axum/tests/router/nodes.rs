@@ -1,3 +1,5 @@
+//! Files and folders over HTTP.
+
 use serde_json::json;
 
 use crate::app::App;

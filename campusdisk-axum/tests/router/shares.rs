@@ -1,3 +1,5 @@
+//! Shares over HTTP, as makers and visitors see them.
+
 use serde_json::{Value, json};
 
 use crate::app::{App, Asking, User};

@@ -1,3 +1,5 @@
+//! What only a real connection shows.
+
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,3 +1,5 @@
+//! The trash over HTTP.
+
 use serde_json::json;
 
 use crate::app::App;

@@ -1,3 +1,5 @@
+//! Resumable uploads over HTTP.
+
 use axum::body::Body;
 use base64::Engine as _;
 use bytes::Bytes;
