@@ -47,7 +47,13 @@ fn place(counter: Counter, quota: bool) -> Place {
             }
         };
         ($table:literal, $column:literal, $id:expr) => {
-            place!($table, $column, $id, "", "CAST(NULL AS BIGINT), 0")
+            place!(
+                $table,
+                $column,
+                $id,
+                "",
+                "CAST(NULL AS BIGINT), CAST(0 AS BIGINT)"
+            )
         };
     }
     macro_rules! quota_place {

@@ -74,10 +74,23 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
     let record = "INSERT INTO applied_sets (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
     let args = Args::new().id(set.id.as_u128()).time(set.at);
     steps.push(run(record, args, Wants::NotReplayed));
+    // What was not there must not be there when it is put either: another instance may have put it since.
+    let mut absent = Vec::new();
     for change in &set.changes {
         match change {
-            Change::Expect(expect) => steps.push(Step::Run(check(expect))),
-            Change::Put(record) => put(&mut steps, record),
+            Change::Expect(expect) => {
+                if let Expect::Absent(key) = expect {
+                    absent.push(key.clone());
+                }
+                steps.push(Step::Run(check(expect)));
+            }
+            Change::Put(record) => {
+                let expected = absent.iter().position(|key| *key == record.key());
+                if let Some(index) = expected {
+                    absent.swap_remove(index);
+                }
+                put(&mut steps, record, expected.is_some());
+            }
             Change::Delete(key) => {
                 let (statements, args) = by_key(key);
                 steps.push(run(&statements.delete, args, Wants::Nothing));
@@ -172,13 +185,13 @@ fn check(expect: &Expect) -> Statement {
     Statement { sql, args, wants }
 }
 
-fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record) {
+fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record, new: bool) {
     let (statements, args): (&'static LazyLock<Statements>, _) = match record {
         Record::Drive(drive) => (&DRIVES, rows::drive_args(drive)),
         Record::Member(member) => (&MEMBERS, rows::member_args(member)),
         Record::Node(node) => (&NODES, rows::node_args(node)),
         Record::Version(version) => (&VERSIONS, rows::version_args(version)),
-        Record::Content(content) => return put_content(steps, content),
+        Record::Content(content) => (&CONTENTS, rows::content_args(content)),
         Record::Blob(blob) => (&BLOBS, rows::blob_args(blob)),
         Record::Upload(upload) if !upload.extents.is_empty() => {
             steps.push(Step::PutUpload(upload));
@@ -190,14 +203,23 @@ fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record) {
         Record::Lease(lease) => (&LEASES, rows::lease_args(lease)),
         Record::Setting(setting) => (&SETTINGS, rows::setting_args(setting)),
     };
-    steps.push(run(&statements.upsert, args, Wants::Nothing));
+    steps.push(if new {
+        let there = Wants::Change(ErrorKind::AlreadyExists, "the record is there");
+        run(&statements.insert_new, args, there)
+    } else {
+        run(&statements.upsert, args, Wants::Nothing)
+    });
+    if let Record::Content(content) = record {
+        put_extents(steps, content, new);
+    }
 }
 
-fn put_content(steps: &mut Vec<Step<'_>>, content: &Content) {
+fn put_extents(steps: &mut Vec<Step<'_>>, content: &Content, new: bool) {
     let id = content.id.as_u128();
-    steps.push(run(&CONTENTS.upsert, rows::content_args(content), Wants::Nothing));
-    let old = "DELETE FROM content_extents WHERE content = $1";
-    steps.push(run(old, Args::new().id(id), Wants::Nothing));
+    if !new {
+        let old = "DELETE FROM content_extents WHERE content = $1";
+        steps.push(run(old, Args::new().id(id), Wants::Nothing));
+    }
     let inserts = extents::inserts(&CONTENT_EXTENTS, id, &content.extents);
     steps.extend(inserts.map(|(sql, args)| run(sql, args, Wants::Nothing)));
 }
