@@ -1,8 +1,12 @@
 //! What happens around every request: method override, refusals that need no route, limits on rest, request ids, problems.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use campusdisk_core::{Error, ErrorKind};
+use futures::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use tower::ServiceExt;
@@ -29,13 +33,19 @@ pub(crate) fn around(routes: Router, state: AppState) -> Router {
 async fn answer(routes: Router, state: &AppState, mut request: Request) -> Response {
     let id = format!("{:032x}", state.ids().random());
     let (sent, response) = match prepare(&mut request, state.options()) {
-        Ok(sent) => match routes.oneshot(request).await {
-            Ok(response) => (sent, response),
-            Err(never) => match never {},
+        Ok(sent) => match AssertUnwindSafe(routes.oneshot(request)).catch_unwind().await {
+            Ok(Ok(response)) => (sent, response),
+            Ok(Err(never)) => match never {},
+            // The panic hook has told the log; the client is told that it is our fault.
+            Err(_) => (sent, Problem::from(fault()).into_response()),
         },
         Err(problem) => (Sent::Plainly, problem.into_response()),
     };
     finish(response, sent, &id)
+}
+
+fn fault() -> Error {
+    Error::new(ErrorKind::Internal, "a handler panicked")
 }
 
 fn prepare(request: &mut Request, options: &HttpOptions) -> Result<Sent> {

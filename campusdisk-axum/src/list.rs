@@ -20,9 +20,28 @@ pub(crate) struct Items<T> {
 }
 
 impl<T> Items<T> {
-    /// A list that always fits on one page.
-    pub(crate) fn all(items: Vec<T>) -> Self {
-        Self { items, next: None }
+    /// A page of a list that is short enough to be read whole; `key` names an item for as long as it is there.
+    ///
+    /// # Errors
+    /// 400 when `after` names no item.
+    pub(crate) fn of_all(
+        mut items: Vec<T>,
+        query: &ListQuery,
+        state: &AppState,
+        key: impl Fn(&T) -> &str,
+    ) -> Result<Self> {
+        if let Some(after) = &query.after {
+            let place = items
+                .iter()
+                .position(|item| key(item) == after)
+                .ok_or_else(bad_cursor)?;
+            items.drain(..=place);
+        }
+        let limit = query.limit.items(state) as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| key(last).to_owned());
+        Ok(Self { items, next })
     }
 }
 

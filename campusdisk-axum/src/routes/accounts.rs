@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::actor::{Caller, Scope};
 use crate::error::{Problem, ProblemDocument, Result};
-use crate::extract::{Json, Segments};
-use crate::list::Items;
+use crate::extract::{Json, Query, Segments};
+use crate::list::{Items, ListQuery};
 use crate::state::AppState;
 use crate::wire::time;
 
@@ -90,13 +90,22 @@ async fn change_password(
 }
 
 /// The caller's app tokens, without their secrets.
-#[utoipa::path(get, path = "/api/v1/me/tokens", tag = "accounts", responses((status = 200, body = Items<TokenBody>)))]
-async fn tokens(State(state): State<AppState>, caller: Caller) -> Result<JsonAnswer<Items<TokenBody>>> {
+#[utoipa::path(
+    get, path = "/api/v1/me/tokens", tag = "accounts",
+    params(("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, body = Items<TokenBody>)),
+)]
+async fn tokens(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<JsonAnswer<Items<TokenBody>>> {
     caller.require(Scope::Account)?;
     let tokens = state.accounts()?.tokens(&caller.principal()?.account).await?;
-    Ok(JsonAnswer(Items::all(
-        tokens.iter().map(|token| TokenBody::new(token, None)).collect(),
-    )))
+    let tokens = tokens.iter().map(|token| TokenBody::new(token, None)).collect();
+    Ok(JsonAnswer(Items::of_all(tokens, &query, &state, |token| {
+        &token.id
+    })?))
 }
 
 /// Makes an app token. Its secret is told only here.

@@ -276,6 +276,19 @@ async fn app_tokens_are_made_with_scopes_and_revoked() {
     with("GET", "/api/v1/me/tokens")
         .await_problem(403, "scope_missing")
         .await;
+    let page = ada.get("/api/v1/me/tokens?limit=1").await_ok(200).await;
+    let rest = format!("/api/v1/me/tokens?after={}", page["next"].as_str().unwrap());
+    let rest = ada.get(&rest).await_ok(200).await;
+    assert_eq!(
+        (rest["items"][0]["id"].clone(), rest["next"].is_null()),
+        (made["id"].clone(), true)
+    );
+    ada.get("/api/v1/me/tokens?after=x")
+        .await_problem(400, "invalid_input")
+        .await;
+    ada.get("/api/v1/drives?limit=0")
+        .await_problem(400, "invalid_input")
+        .await;
     let listed = ada.get("/api/v1/me/tokens").await_ok(200).await;
     assert!(
         listed["items"]

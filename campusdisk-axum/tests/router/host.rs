@@ -20,6 +20,7 @@ impl SignOn for HeaderSignOn {
         let Some(name) = request.headers.get("x-user").and_then(|name| name.to_str().ok()) else {
             return Ok(None);
         };
+        assert_ne!(name, "chaos", "a login that panics");
         let account = AccountId::parse(name).map_err(|_| Problem::unauthenticated())?;
         let caller = Caller::new(Actor::new(account, name));
         Ok(Some(match name {
@@ -57,4 +58,12 @@ async fn a_host_brings_its_own_login_and_no_routes_for_ours_are_there() {
     ] {
         asking("POST", uri, "ada").await_problem(404, "not_found").await;
     }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_for() {
+    let disk = disk(Arc::new(MemoryIdentity::default()), Policy::default()).await;
+    let router = router(HttpParts::with_sign_on(disk, Arc::new(HeaderSignOn)));
+    let asking = Asking::new(&router, "GET", "/api/v1/drives").header("x-user", "chaos");
+    asking.await_problem(500, "internal").await;
 }
