@@ -106,7 +106,7 @@ impl Download {
             watch: None,
             budget,
         };
-        if let Some(bytes) = chain.from_cache(span).await? {
+        if let Some(bytes) = chain.cached(span).await? {
             return chain.pay(bytes.len()).await.map(|()| ByteBody::once(bytes));
         }
         chain.open_or_recover().await?;
@@ -313,7 +313,7 @@ impl Chain {
     }
 
     /// The span of a small content on a remote store, kept in memory once it was asked for.
-    async fn from_cache(&mut self, span: Span) -> Result<Option<Bytes>> {
+    async fn cached(&mut self, span: Span) -> Result<Option<Bytes>> {
         let remote = match self.content.extents.first() {
             Some(extent) => self.shared.store(&extent.store)?.info().remote,
             None => false,
