@@ -1,6 +1,35 @@
 //! The service's use-cases over the seams in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
+#[path = "disk/anomalies.rs"]
+mod anomalies;
+#[path = "disk/copying.rs"]
+mod copying;
 #[path = "disk/fixture.rs"]
 mod fixture;
+#[path = "disk/housekeeping.rs"]
+mod housekeeping;
+#[path = "disk/probe.rs"]
+mod probe;
+#[path = "disk/quota.rs"]
+mod quota;
+#[path = "disk/races.rs"]
+mod races;
+#[path = "disk/shares.rs"]
+mod shares;
 #[path = "disk/transfers.rs"]
 mod transfers;
+#[path = "disk/trash.rs"]
+mod trash;
+#[path = "disk/tree.rs"]
+mod tree;
+#[path = "disk/uploads.rs"]
+mod uploads;
+#[path = "disk/versions.rs"]
+mod versions;
+#[path = "disk/visits.rs"]
+mod visits;

@@ -19,7 +19,7 @@ async fn a_file_put_in_one_go_comes_out_as_it_went_in() {
         let sha256: [u8; 32] = sha2::Sha256::digest(&bytes).into();
         assert_eq!(place.content.as_ref().unwrap().sha256, Some(sha256));
     }
-    fixture.assert_sound(&desk).await;
+    fixture.assert_settles().await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn an_upload_that_is_cut_anywhere_goes_on_where_it_stands() {
             }
         }
     }
-    fixture.assert_sound(&desk).await;
+    fixture.assert_settles().await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn joined_parts_are_one_file_and_can_be_joined_again() {
             .unwrap();
         assert_eq!(read(&desk, joined.node.unwrap()).await.unwrap(), bytes);
     }
-    fixture.assert_sound(&desk).await;
+    fixture.assert_settles().await;
 }
 
 #[tokio::test]

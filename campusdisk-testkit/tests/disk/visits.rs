@@ -1,0 +1,185 @@
+//! What visitors of shares with a limit may fetch.
+
+use campusdisk_core::{AccountId, Actor, ErrorKind};
+
+use crate::fixture::{Fixture, folder, kind, name, pattern, put, read};
+use crate::shares::{fetch, from, share, visit};
+
+async fn limited(fixture: &Fixture, size: usize, limit: u32) -> campusdisk_core::catalog::record::Share {
+    let (desk, root) = fixture.alice().await;
+    let file = put(&desk, root, "f", &pattern(size)).await.unwrap();
+    share(&desk, file, |spec| spec.max_downloads = Some(limit)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_ticket_fetches_twice_the_size_and_not_a_byte_more() {
+    let fixture = Fixture::new().await;
+    let made = limited(&fixture, 1500, 1).await;
+    let open = visit(&fixture.disk, &made).await.unwrap();
+    // Looking spends nothing.
+    let admission = open.admit(None).unwrap();
+    assert_eq!(open.download(&admission, None).await.unwrap().size_bytes(), 1500);
+    assert_eq!(
+        fixture.catalog.share(made.id).await.unwrap().unwrap().downloads,
+        0
+    );
+    assert_eq!(fetch(&open, None, 0, 1500).await.unwrap(), pattern(1500));
+    assert_eq!(fetch(&open, None, 0, 700).await.unwrap(), pattern(700));
+    assert_eq!(
+        fetch(&open, None, 1000, 1500).await.unwrap(),
+        pattern(1500).slice(1000..)
+    );
+    assert_eq!(fetch(&open, None, 0, 300).await.unwrap().len(), 300);
+    let again = visit(&fixture.disk, &made).await.unwrap();
+    assert!(again.is_used_up(None).await.unwrap());
+    assert_eq!(kind(fetch(&again, None, 0, 1).await), ErrorKind::NotFound);
+    let other = fixture.disk.visit(&made.token, from("10.0.0.2")).await.unwrap();
+    assert!(other.is_used_up(None).await.unwrap());
+    assert_eq!(kind(fetch(&other, None, 0, 1).await), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_were_never_sent_go_back_into_the_budget() {
+    let fixture = Fixture::new().await;
+    let made = limited(&fixture, 1500, 1).await;
+    let open = visit(&fixture.disk, &made).await.unwrap();
+    let admission = open.admit(None).unwrap();
+    for _ in 0..20 {
+        use futures::StreamExt;
+        let span = campusdisk_core::Span::new(0, 1500).unwrap();
+        let mut body = open
+            .download(&admission, None)
+            .await
+            .unwrap()
+            .open(span)
+            .await
+            .unwrap();
+        assert_eq!(body.next().await.unwrap().unwrap().len(), 100);
+        drop(body);
+        // The return runs as a task of the service.
+        tokio::task::yield_now().await;
+    }
+    // 20 pieces of 100 bytes went out of 3000.
+    assert_eq!(fetch(&open, None, 0, 1000).await.unwrap().len(), 1000);
+    assert_eq!(kind(fetch(&open, None, 0, 1).await), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_clients_as_the_limit_says_get_in_when_all_come_at_once() {
+    let fixture = Fixture::new().await;
+    let made = limited(&fixture, 1500, 3).await;
+    let racing = (0..10).map(|client| {
+        let (disk, token) = (fixture.disk.clone(), made.token.clone());
+        async move {
+            let visit = disk.visit(&token, from(&format!("10.0.0.{client}"))).await?;
+            fetch(&visit, None, 0, 1500).await
+        }
+    });
+    let outcomes = futures::future::join_all(racing).await;
+    let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(won, 3);
+    assert!(
+        outcomes
+            .into_iter()
+            .filter_map(Result::err)
+            .all(|error| error.kind() == ErrorKind::NotFound)
+    );
+    assert_eq!(
+        fixture.catalog.share(made.id).await.unwrap().unwrap().downloads,
+        3
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_of_one_client_that_come_at_once_spend_one_download_and_stay_in_its_budget() {
+    let fixture = Fixture::new().await;
+    let made = limited(&fixture, 1500, 1).await;
+    let open = visit(&fixture.disk, &made).await.unwrap();
+    let racing = (0..10).map(|_| fetch(&open, None, 0, 1000));
+    let outcomes = futures::future::join_all(racing).await;
+    let got: usize = outcomes.iter().flatten().map(bytes::Bytes::len).sum();
+    assert!((1000..=3000).contains(&got), "{got}");
+    assert_eq!(
+        fixture.catalog.share(made.id).await.unwrap().unwrap().downloads,
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ticket_of_an_address_is_the_same_client_as_the_address() {
+    let fixture = Fixture::new().await;
+    let made = limited(&fixture, 1500, 1).await;
+    let open = visit(&fixture.disk, &made).await.unwrap();
+    let admission = open.admit(None).unwrap();
+    let ticket = admission.fresh_ticket().unwrap().to_owned();
+    fetch(&open, None, 0, 1500).await.unwrap();
+    // A browser that kept the ticket moves to another address and is still that client.
+    let moved = fixture.disk.visit(&made.token, from("10.9.9.9")).await.unwrap();
+    assert_eq!(moved.admit(Some(&ticket)).unwrap().fresh_ticket(), None);
+    assert_eq!(
+        fetch(&moved, Some(&ticket), 0, 1500).await.unwrap(),
+        pattern(1500)
+    );
+    assert_eq!(
+        fixture.catalog.share(made.id).await.unwrap().unwrap().downloads,
+        1
+    );
+    // A ticket from the page is a client of its own.
+    let page = moved.page_ticket().unwrap();
+    assert_eq!(kind(fetch(&moved, Some(&page), 0, 1).await), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_shared_folder_the_budget_is_that_of_the_whole_folder() {
+    let fixture = Fixture::new().await;
+    let (desk, root) = fixture.alice().await;
+    let a = folder(&desk, root, "a").await;
+    let inner = folder(&desk, a, "inner").await;
+    let small = put(&desk, a, "small", &pattern(10)).await.unwrap();
+    let large = put(&desk, inner, "large", &pattern(1490)).await.unwrap();
+    let made = share(&desk, a, |spec| spec.max_downloads = Some(1)).await;
+    let open = visit(&fixture.disk, &made).await.unwrap();
+    let admission = open.admit(None).unwrap();
+    let get = async |node, len| {
+        let download = open.download(&admission, Some(node)).await?;
+        download
+            .open(campusdisk_core::Span::new(0, len).unwrap())
+            .await?
+            .collect(1 << 20)
+            .await
+    };
+    for _ in 0..2 {
+        assert_eq!(get(small, 10).await.unwrap(), pattern(10));
+        assert_eq!(get(large, 1490).await.unwrap(), pattern(1490));
+    }
+    assert_eq!(kind(get(small, 10).await), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn saving_copies_into_ones_own_drive_and_takes_the_budget_of_a_whole_download() {
+    let mut policy = crate::fixture::policy();
+    policy.ticket_slice_bytes = 100;
+    let fixture = Fixture::with(policy).await;
+    let made = limited(&fixture, 1500, 1).await;
+    let bob = fixture.desk("bob");
+    let home = bob.home().await.unwrap().root;
+    let open = visit(&fixture.disk, &made).await.unwrap();
+    let admission = open.admit(None).unwrap();
+    let objects = fixture.objects().await;
+    let saved = open.save(&admission, &bob, None).await.unwrap();
+    assert_eq!((saved.parent, saved.name.as_str()), (Some(home), "f"));
+    assert_eq!(read(&bob, saved.id).await.unwrap(), pattern(1500));
+    let again = open.save(&admission, &bob, Some(home)).await.unwrap();
+    assert_eq!(again.name, name("f (2)"));
+    assert_eq!(kind(open.save(&admission, &bob, None).await), ErrorKind::NotFound);
+    assert_eq!(fixture.objects().await, objects, "no byte moved");
+    let carol =
+        fixture.desk_of(Actor::new(AccountId::parse("carol").unwrap(), "carol").with_quota_bytes(Some(10)));
+    let (desk, _) = fixture.alice().await;
+    let file = open.root().id;
+    let free = share(&desk, file, |_| {}).await;
+    let open = visit(&fixture.disk, &free).await.unwrap();
+    let over = open.save(&open.admit(None).unwrap(), &carol, None).await;
+    assert_eq!(kind(over), ErrorKind::QuotaExceeded);
+    fixture.assert_settles().await;
+}
