@@ -7,6 +7,7 @@ use campusdisk_core::{Error, Result};
 /// Settings of accounts; the defaults suit a university.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AccountsConfig {
     /// Whether people may make accounts for themselves.
     pub registration: Registration,
@@ -86,6 +87,41 @@ impl Default for AccountsConfig {
     }
 }
 
+macro_rules! setters {
+    ($($with:ident $name:ident: $type:ty),+ $(,)?) => {
+        impl AccountsConfig {$(
+            #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+            #[must_use]
+            pub const fn $with(mut self, $name: $type) -> Self {
+                self.$name = $name;
+                self
+            }
+        )+}
+    };
+}
+
+setters! {
+    with_registration registration: Registration,
+    with_argon2_memory_kib argon2_memory_kib: u32,
+    with_argon2_passes argon2_passes: u32,
+    with_argon2_lanes argon2_lanes: u32,
+    with_hashing_parallel hashing_parallel: usize,
+    with_hashing_queue hashing_queue: usize,
+    with_session_idle_seconds session_idle_seconds: u64,
+    with_session_max_seconds session_max_seconds: u64,
+    with_remember_seconds remember_seconds: u64,
+    with_seen_interval_seconds seen_interval_seconds: u64,
+    with_challenge_seconds challenge_seconds: u64,
+    with_max_sessions_per_account max_sessions_per_account: u32,
+    with_max_tokens_per_account max_tokens_per_account: u32,
+    with_failed_sign_ins failed_sign_ins: u32,
+    with_failed_sign_ins_window_seconds failed_sign_ins_window_seconds: u64,
+    with_failed_sign_ins_entries failed_sign_ins_entries: usize,
+    with_cache_ttl_ms cache_ttl_ms: u64,
+    with_cache_entries cache_entries: u64,
+    with_default_quota_bytes default_quota_bytes: Option<u64>,
+}
+
 impl AccountsConfig {
     /// Checks what can't be seen from one value alone.
     ///
@@ -142,15 +178,9 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_and_a_slow_cache_is_not() {
         AccountsConfig::default().validate().unwrap();
-        let slow = AccountsConfig {
-            cache_ttl_ms: 1_000,
-            ..AccountsConfig::default()
-        };
+        let slow = AccountsConfig::default().with_cache_ttl_ms(1_000);
         assert_eq!(slow.validate().unwrap_err().field(), Some("cache_ttl_ms"));
-        let none = AccountsConfig {
-            failed_sign_ins: 0,
-            ..AccountsConfig::default()
-        };
+        let none = AccountsConfig::default().with_failed_sign_ins(0);
         assert_eq!(none.validate().unwrap_err().field(), Some("failed_sign_ins"));
     }
 }

@@ -165,22 +165,16 @@ mod tests {
     }
 
     fn cheap() -> AccountsConfig {
-        AccountsConfig {
-            argon2_memory_kib: 64,
-            argon2_passes: 1,
-            ..AccountsConfig::default()
-        }
+        AccountsConfig::default()
+            .with_argon2_memory_kib(64)
+            .with_argon2_passes(1)
     }
 
     #[tokio::test]
     async fn a_password_fits_its_hash_only_and_is_stale_under_other_parameters() {
         let (old, new) = (
             Hashing::new(&cheap()).unwrap(),
-            Hashing::new(&AccountsConfig {
-                argon2_passes: 2,
-                ..cheap()
-            })
-            .unwrap(),
+            Hashing::new(&cheap().with_argon2_passes(2)).unwrap(),
         );
         let hash = old
             .hash(&Password::choose("password", "tall ships").unwrap())
@@ -213,11 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_answered_at_once_with_come_back_later() {
-        let config = AccountsConfig {
-            hashing_parallel: 1,
-            hashing_queue: 1,
-            ..cheap()
-        };
+        let config = cheap().with_hashing_parallel(1).with_hashing_queue(1);
         let hashing = Arc::new(Hashing::new(&config).unwrap());
         let (release, blocked) = std::sync::mpsc::channel::<()>();
         let first = tokio::spawn({

@@ -60,11 +60,9 @@ async fn two_that_have_the_file_open_write_in_turns_and_see_one_another() {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         };
-        let cheap = AccountsConfig {
-            argon2_memory_kib: 8,
-            argon2_passes: 1,
-            ..AccountsConfig::default()
-        };
+        let cheap = AccountsConfig::default()
+            .with_argon2_memory_kib(8)
+            .with_argon2_passes(1);
         Accounts::new(seams, cheap).unwrap()
     });
     let names: Vec<_> = (0..20).map(|number| format!("person {number:02}")).collect();

@@ -400,10 +400,7 @@ async fn a_lock_ends_sessions_and_tokens_and_a_set_password_must_be_changed() {
 
 #[tokio::test]
 async fn a_drive_first_asked_for_by_a_script_has_the_quota_of_its_account() {
-    let config = AccountsConfig {
-        default_quota_bytes: Some(10),
-        ..AccountsConfig::default()
-    };
+    let config = AccountsConfig::default().with_default_quota_bytes(Some(10));
     let app = App::with(Policy::default(), config).await;
     let ada = app.user("ada").await;
     assert_eq!(

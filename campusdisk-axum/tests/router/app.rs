@@ -33,11 +33,7 @@ impl App {
 
     pub(crate) async fn with(policy: Policy, config: AccountsConfig) -> Self {
         // Passwords are not what is tested here.
-        let config = AccountsConfig {
-            argon2_memory_kib: 64,
-            argon2_passes: 1,
-            ..config
-        };
+        let config = config.with_argon2_memory_kib(64).with_argon2_passes(1);
         let seams = AccountsSeams {
             store: Arc::new(MemoryAccountStore::default()),
             clock: Arc::new(SystemClock),

@@ -4,8 +4,8 @@ use std::slice::from_ref;
 use std::time::Duration;
 
 use campusdisk_accounts::{
-    AccountEvent, AccountUpdate, AccountsConfig, DisplayName, Email, IssuedToken, Lifetime, PasswordChange,
-    ProfileUpdate, Proof, Scope, Scopes, SignIn, SignInRequest, TokenId, TokenName, TokenRequest,
+    AccountEvent, AccountUpdate, DisplayName, Email, IssuedToken, Lifetime, PasswordChange, ProfileUpdate,
+    Proof, Scope, Scopes, SignIn, SignInRequest, TokenId, TokenName, TokenRequest,
 };
 use campusdisk_core::{Clock as _, ErrorKind, RandomIds};
 use futures::future::join_all;
@@ -354,10 +354,7 @@ async fn a_token_of_another_is_not_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_number_of_tokens_is_limited_also_for_those_made_at_once() {
-    let world = World::with(AccountsConfig {
-        max_tokens_per_account: 3,
-        ..config()
-    });
+    let world = World::with(config().with_max_tokens_per_account(3));
     let ada = world.account("ada").await;
     let outcomes =
         join_all((0..6).map(|_| world.accounts.create_token_for(&OPERATOR, &ada.id, wanted(None)))).await;
@@ -378,10 +375,7 @@ async fn the_number_of_tokens_is_limited_also_for_those_made_at_once() {
 
 #[tokio::test]
 async fn the_number_of_sessions_is_limited_and_the_oldest_end() {
-    let world = World::with(AccountsConfig {
-        max_sessions_per_account: 2,
-        ..config()
-    });
+    let world = World::with(config().with_max_sessions_per_account(2));
     world.account("ada").await;
     let mut sessions = Vec::new();
     for _ in 0..3 {

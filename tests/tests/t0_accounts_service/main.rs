@@ -2,6 +2,7 @@
 
 mod admin;
 mod credentials;
+mod races;
 mod setup;
 mod sign_in;
 
@@ -43,11 +44,9 @@ impl Events {
 
 /// The cheapest hashes argon2 makes: these tests count them.
 fn config() -> AccountsConfig {
-    AccountsConfig {
-        argon2_memory_kib: 8,
-        argon2_passes: 1,
-        ..AccountsConfig::default()
-    }
+    AccountsConfig::default()
+        .with_argon2_memory_kib(8)
+        .with_argon2_passes(1)
 }
 
 impl World {
@@ -97,14 +96,7 @@ impl World {
     }
 
     async fn try_password(&self, username: &str, password: &str) -> SignIn {
-        let address = Some([10, 0, 0, 1].into());
-        let request = SignInRequest {
-            username,
-            password,
-            lifetime: Lifetime::Browser,
-            address,
-        };
-        self.accounts.sign_in(request).await.unwrap()
+        self.accounts.sign_in(request(username, password)).await.unwrap()
     }
 
     async fn signed_in(&self, username: &str) -> SignedIn {
@@ -127,5 +119,14 @@ fn registrant(username: &str) -> Registrant<'_> {
         username,
         password: PASSWORD,
         email: None,
+    }
+}
+
+fn request<'a>(username: &'a str, password: &'a str) -> SignInRequest<'a> {
+    SignInRequest {
+        username,
+        password,
+        lifetime: Lifetime::Browser,
+        address: Some([10, 0, 0, 1].into()),
     }
 }

@@ -1,6 +1,6 @@
 //! The first administrator, and registration.
 
-use campusdisk_accounts::{AccountEvent, AccountsConfig, NewAccount, Registrant, Registration};
+use campusdisk_accounts::{AccountEvent, NewAccount, Registrant, Registration};
 use campusdisk_core::ErrorKind;
 use futures::future::join_all;
 
@@ -201,10 +201,7 @@ async fn a_taken_name_costs_no_hash() {
 
 #[tokio::test]
 async fn closed_registration_is_for_administrators_only() {
-    let world = World::with(AccountsConfig {
-        registration: Registration::Closed,
-        ..config()
-    });
+    let world = World::with(config().with_registration(Registration::Closed));
     assert_eq!(
         world
             .accounts
@@ -223,10 +220,7 @@ async fn closed_registration_is_for_administrators_only() {
 
 #[tokio::test]
 async fn a_new_account_has_the_configured_quota_and_its_name_for_all_to_read() {
-    let world = World::with(AccountsConfig {
-        default_quota_bytes: Some(1 << 30),
-        ..config()
-    });
+    let world = World::with(config().with_default_quota_bytes(Some(1 << 30)));
     let ada = world.account("Ada").await;
     assert_eq!(
         (ada.quota_bytes, ada.display_name.as_str()),

@@ -2,24 +2,13 @@
 
 use std::time::Duration;
 
-use campusdisk_accounts::{
-    AccountKey, AccountUpdate, AccountsConfig, Lifetime, NextSignIn, SignIn, SignInRequest,
-};
+use campusdisk_accounts::{AccountKey, AccountUpdate, NextSignIn, SignIn, SignInRequest};
 use campusdisk_core::ErrorKind;
 use futures::future::join_all;
 
-use crate::{OPERATOR, PASSWORD, World, config};
+use crate::{OPERATOR, PASSWORD, World, config, request};
 
 const TEN_BAD_ONES: u32 = 10;
-
-fn request<'a>(username: &'a str, password: &'a str) -> SignInRequest<'a> {
-    SignInRequest {
-        username,
-        password,
-        lifetime: Lifetime::Browser,
-        address: Some([10, 0, 0, 1].into()),
-    }
-}
 
 #[tokio::test]
 async fn the_right_password_begins_a_session_whatever_the_case_of_the_name() {
@@ -174,10 +163,7 @@ async fn many_who_know_the_password_are_let_in_at_once() {
 async fn changed_parameters_reach_an_account_when_it_signs_in() {
     let world = World::new();
     let ada = world.account("ada").await;
-    let stronger = world.beside(AccountsConfig {
-        argon2_passes: 3,
-        ..config()
-    });
+    let stronger = world.beside(config().with_argon2_passes(3));
     let before = stronger.accounts.password_hashes();
     stronger.signed_in("ada").await;
     assert_eq!(stronger.accounts.password_hashes() - before, 2);
@@ -199,11 +185,7 @@ async fn changed_parameters_reach_an_account_when_it_signs_in() {
 
 #[tokio::test]
 async fn a_full_queue_is_unavailable_and_no_failure() {
-    let world = World::with(AccountsConfig {
-        hashing_parallel: 1,
-        hashing_queue: 0,
-        ..config()
-    });
+    let world = World::with(config().with_hashing_parallel(1).with_hashing_queue(0));
     world.account("ada").await;
     let outcomes = join_all((0..30).map(|_| world.accounts.sign_in(request("ada", PASSWORD)))).await;
     let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
