@@ -80,7 +80,8 @@ pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the store can't be reached at all; failures of single keys are in the report.
     ///
     /// # Cancel safety
-    /// When dropped, any part of the keys may be deleted; calling again is safe (B4).
+    /// When dropped, and after [`Unavailable`](crate::ErrorKind::Unavailable), any part of the keys may be deleted, now or later: a server that
+    /// was too slow still does what it was asked. Calling again is safe (B4).
     async fn delete(&self, keys: &[BlobKey]) -> Result<Vec<Deleted>>;
 
     /// Lists committed blobs by ascending key (B7).
@@ -116,7 +117,8 @@ pub trait BlobWriter: fmt::Debug + Send {
     /// what was written, else as for [`write`](Self::write).
     ///
     /// # Cancel safety
-    /// When dropped, the blob may or may not be there; whoever leased its key finds out by sweeping.
+    /// When dropped, and after [`Unavailable`](crate::ErrorKind::Unavailable), the blob may or may not be there, now or later; whoever leased
+    /// its key writes again under another one and finds out by sweeping.
     async fn commit(self: Box<Self>) -> Result<BlobFacts>;
 
     /// Gives the blob up and frees what it took.
