@@ -5,4 +5,5 @@ pub mod accounts;
 pub mod catalog;
 pub mod faulty;
 pub mod manual;
+pub mod model;
 pub mod storage;

@@ -19,6 +19,8 @@ mod probe;
 mod quota;
 #[path = "disk/races.rs"]
 mod races;
+#[path = "disk/random.rs"]
+mod random;
 #[path = "disk/shares.rs"]
 mod shares;
 #[path = "disk/transfers.rs"]

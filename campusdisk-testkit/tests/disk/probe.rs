@@ -57,6 +57,8 @@ impl Gates {
     }
 
     async fn pass(&self, op: &str, changes: &[Change]) {
+        // Memory answers at once; a real catalog or store lets others run meanwhile.
+        tokio::task::yield_now().await;
         let held = {
             let mut gates = self.0.lock().unwrap();
             let found = gates.iter().position(|(wanted, _)| wanted(op, changes));
@@ -106,6 +108,13 @@ impl ProbeCatalog {
             None => call.await,
         }
     }
+
+    async fn apply(&self, set: ChangeSet) -> Result<Committed> {
+        let answer = self.inner.commit(set).await;
+        // Others may run, and this may be dropped, between the commit and its answer.
+        tokio::task::yield_now().await;
+        answer
+    }
 }
 
 #[async_trait]
@@ -115,10 +124,10 @@ impl Catalog for ProbeCatalog {
         match self.faults.strike("commit set") {
             Some(fault @ Fault::Before(_)) => Err(fault.error("commit set")),
             Some(fault) => {
-                self.inner.commit(set).await?;
+                self.apply(set).await?;
                 Err(fault.error("commit set"))
             }
-            None => self.inner.commit(set).await,
+            None => self.apply(set).await,
         }
     }
 }
