@@ -18,10 +18,10 @@ use rand::{RngExt, SeedableRng};
 
 use crate::fixture::{Fixture, append, name, policy, put, read, store_info};
 
-const QUOTA_BYTES: u64 = 40_000;
+const QUOTA_BYTES: u64 = 12_000;
 const STEPS: usize = 60;
 /// Seeds are tried until this much time is over, but never fewer than [`FEWEST_SEEDS`].
-const TIME: Duration = Duration::from_secs(4);
+const TIME: Duration = Duration::from_secs(3);
 const FEWEST_SEEDS: u64 = 5;
 
 #[tokio::test(start_paused = true)]
