@@ -98,7 +98,7 @@ impl Default for Policy {
             max_share_password_bytes: 256,
             max_share_networks: 64,
             max_join_parts: 1000,
-            race_tries: 32,
+            race_tries: 128,
         }
     }
 }

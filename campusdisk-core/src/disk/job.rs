@@ -18,7 +18,12 @@ impl Shared {
     pub(super) fn hash_later(self: &Arc<Self>, content: ContentId) {
         let shared = self.clone();
         self.spawn(async move {
-            if let Err(error) = shared.hash_content(content).await {
+            let job = async {
+                // One by one: a job must not take the stores from those who wait for an answer.
+                let _turn = shared.jobs.acquire().await;
+                shared.hash_content(content).await
+            };
+            if let Some(Err(error)) = shared.stopping.run_until_cancelled(job).await {
                 tracing::warn!(%error, %content, "the SHA-256 of a content stays unknown");
             }
         });

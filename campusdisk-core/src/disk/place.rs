@@ -110,10 +110,17 @@ impl Shared {
         };
         let head = self.head_of(&arrival.bytes).await?;
         let mut taken = Lost::new();
+        let mut stale = None;
         let mut tries = 0;
         loop {
             let mut set = self.change_set();
             let mut placed = self.find_place(arrival, content, &mut set, &taken).await?;
+            if let Some((version, error)) = stale.take()
+                && version == placed.node.version
+            {
+                // The node is as it was, so the conflict was about something that stays: a condemned blob, another writer.
+                return Err(error);
+            }
             let mime = media::media_type(arrival.mime.as_deref(), &placed.node.name, &head);
             placed.node.category = media::category(&mime);
             placed.node.mime = Some(mime);
@@ -123,8 +130,11 @@ impl Shared {
                 Ok(_) => return Ok(placed),
                 Err(error) if is_lost_race(&error) && tries < self.policy.race_tries => {
                     tries += 1;
-                    if let (ErrorKind::AlreadyExists, Some(folder)) = (error.kind(), placed.node.parent) {
-                        taken.insert((folder, placed.node.name.clone()));
+                    match (error.kind(), placed.node.parent) {
+                        (ErrorKind::AlreadyExists, Some(folder)) => {
+                            taken.insert((folder, placed.node.name.clone()));
+                        }
+                        _ => stale = Some((placed.node.version, error)),
                     }
                 }
                 Err(error) => return Err(error),
@@ -322,7 +332,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The next free name beside `name`: `report (2).pdf`.
+    /// The next free name beside `name`: `report (2).pdf`. Whoever lost some already passes over some at random, twice as many
+    /// each time, so that any number of rivals soon stand at different names.
     pub(super) async fn free_name(
         &self,
         folder: NodeId,
@@ -331,13 +342,16 @@ impl Shared {
     ) -> Result<EntryName> {
         // One by one while few are taken, then in growing strides: thousands of equal names need few look-ups.
         let (mut number, mut stride) = (2u32, 1u32);
+        let spread = 1 << taken.len().min(10);
+        let mut pass_over = self.ids.random() % spread;
         while number < 1_000_000 {
             let candidate = name.numbered(number);
             if self.catalog.child(folder, &candidate).await?.is_none() {
                 let place = (folder, candidate);
-                if !taken.contains(&place) {
+                if pass_over == 0 && !taken.contains(&place) {
                     return Ok(place.1);
                 }
+                pass_over = pass_over.saturating_sub(1);
             }
             if number > 64 {
                 stride = stride.saturating_mul(2).min(1000);

@@ -93,6 +93,8 @@ pub(super) struct Shared {
     pub(super) writers: Writers,
     pub(super) watches: Watches,
     pub(super) throttles: Throttles,
+    /// The turn of a background job.
+    pub(super) jobs: tokio::sync::Semaphore,
     tasks: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
@@ -137,6 +139,7 @@ impl CampusDisk {
             writers: Writers::default(),
             watches: Watches::default(),
             throttles: Throttles::new(&policy),
+            jobs: tokio::sync::Semaphore::new(1),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stores,
