@@ -201,9 +201,26 @@ async fn a_slow_reader_goes_on_over_a_new_layout_whose_old_blobs_are_deleted() {
 #[tokio::test(start_paused = true)]
 async fn a_new_layout_made_twice_at_once_is_made_once() {
     let fixture = Fixture::new().await;
-    let (desk, root) = fixture.alice().await;
-    let file = put(&desk, root, "f", &pattern(2500)).await.unwrap();
+    let (desk, _) = fixture.alice().await;
+    let part = part(&desk, &pattern(2500)).await.unwrap();
+    let join = async |file: &str| {
+        let joined = desk.join(UploadSpec::file(name(file), None), &[part]).await;
+        joined.unwrap().node.unwrap()
+    };
+    let file = join("f").await;
+    // The old blobs are the part's too, so that letting them go twice would not be noticed by itself.
     let content = desk.node(file).await.unwrap().node.content.unwrap();
+    while fixture
+        .catalog
+        .content(content)
+        .await
+        .unwrap()
+        .unwrap()
+        .sha256
+        .is_none()
+    {
+        tokio::task::yield_now().await;
+    }
     let gate = fixture.gates.hold_commit(places_a_file);
     let slow = fixture.disk.clone();
     let slow = tokio::spawn(async move { slow.relayout(content).await });
@@ -212,7 +229,10 @@ async fn a_new_layout_made_twice_at_once_is_made_once() {
     gate.open();
     assert_eq!(kind(slow.await.unwrap()), ErrorKind::Conflict);
     fixture.assert_settles().await;
-    assert_eq!(read(&desk, file).await.unwrap(), pattern(2500));
+    for file in [file, join("g").await] {
+        assert_eq!(read(&desk, file).await.unwrap(), pattern(2500));
+    }
+    fixture.assert_settles().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,6 +312,48 @@ async fn of_two_requests_that_begin_to_write_one_upload_at_once_only_one_writes(
         bytes.iter().all(|byte| *byte == bytes[0]),
         "one writer's bytes only"
     );
+    fixture.assert_settles().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_begins_to_write_long_after_it_looked_does_not_set_the_upload_back() {
+    let fixture = Fixture::new().await;
+    let (desk, _) = fixture.alice().await;
+    let begun = upload(&desk, "f", Some(1500)).await.unwrap();
+    let (_, other) = elsewhere(&fixture, &desk).await;
+    let gate = fixture
+        .gates
+        .hold_commit(|change| matches!(change, Change::Put(Record::Upload(_))));
+    let late = tokio::spawn(async move { append(&other, begun.id, 0, &pattern(1500)).await });
+    gate.arrived().await;
+    append(&desk, begun.id, 0, &pattern(1100)).await.unwrap();
+    gate.open();
+    assert_eq!(kind(late.await.unwrap()), ErrorKind::Conflict);
+    assert_eq!(desk.upload(begun.id).await.unwrap().offset_bytes, 1100);
+    let rest = pattern(1500).slice(1100..);
+    let node = append(&desk, begun.id, 1100, &rest).await.unwrap().node.unwrap();
+    assert_eq!(read(&desk, node.id).await.unwrap(), pattern(1500));
+    fixture.assert_settles().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixty_four_that_race_for_one_name_all_get_one_and_as_many_versions_all_arrive() {
+    let fixture = Fixture::new().await;
+    let (desk, root) = fixture.alice().await;
+    let file = put(&desk, root, "versions", &pattern(10)).await.unwrap();
+    let racing = (0..64).map(|_| {
+        let desk = desk.clone();
+        tokio::spawn(async move {
+            let begun = upload(&desk, "f", Some(50)).await?;
+            append(&desk, begun.id, 0, &pattern(50)).await?;
+            put(&desk, root, "versions", &pattern(20)).await
+        })
+    });
+    for outcome in futures::future::join_all(racing).await {
+        outcome.unwrap().unwrap();
+    }
+    assert_eq!(names(&desk, root).await.len(), 65);
+    assert_eq!(desk.versions(file, None, 100).await.unwrap().items.len(), 65);
     fixture.assert_settles().await;
 }
 
