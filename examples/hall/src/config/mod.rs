@@ -89,26 +89,33 @@ pub(crate) struct HttpSettings {
     pub(crate) request_idle_seconds: u64,
     pub(crate) response_idle_seconds: u64,
     pub(crate) grace_seconds: u64,
+    pub(crate) linger_bytes: u64,
+    pub(crate) linger_time_ms: u64,
     pub(crate) max_json_bytes: usize,
+    pub(crate) small_body_time_seconds: u64,
     pub(crate) default_list_items: u32,
     pub(crate) ready_timeout_ms: u64,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
+        let http = HttpOptions::default();
         Self {
             prefix: String::new(),
             public_url: None,
             trusted_proxies: Vec::new(),
             max_connections: 4096,
             max_streams_per_connection: 128,
-            header_timeout_ms: 10_000,
-            request_idle_seconds: 60,
-            response_idle_seconds: 60,
+            header_timeout_ms: 30_000,
+            request_idle_seconds: http.request_idle.as_secs(),
+            response_idle_seconds: http.response_idle.as_secs(),
             grace_seconds: 30,
-            max_json_bytes: 64 << 10,
-            default_list_items: 100,
-            ready_timeout_ms: 5000,
+            linger_bytes: http.linger_bytes,
+            linger_time_ms: u64::try_from(http.linger_time.as_millis()).unwrap_or(u64::MAX),
+            max_json_bytes: http.max_json_bytes,
+            small_body_time_seconds: http.small_body_time.as_secs(),
+            default_list_items: http.default_list_items,
+            ready_timeout_ms: u64::try_from(http.ready_timeout.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -151,6 +158,9 @@ impl HttpSettings {
             .with_max_json_bytes(self.max_json_bytes)
             .with_idle(self.request_idle(), self.response_idle());
         options.default_list_items = self.default_list_items;
+        options.small_body_time = Duration::from_secs(self.small_body_time_seconds);
+        options.linger_bytes = self.linger_bytes;
+        options.linger_time = Duration::from_millis(self.linger_time_ms);
         options.ready_timeout = Duration::from_millis(self.ready_timeout_ms);
         options
     }

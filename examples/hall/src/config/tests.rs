@@ -126,28 +126,48 @@ fn the_sample_file_has_every_key_of_the_other_stores_with_its_default() {
     );
 }
 
-#[test]
-fn every_limit_of_the_policy_has_a_key() {
-    let shown = format!("{:#?}", campusdisk_core::Policy::default());
-    let settings = serde_json::to_value(PolicySettings::default()).unwrap();
-    let settings = settings.as_object().unwrap();
-    for line in shown
+/// The names of the fields that a struct shows.
+fn fields(shown: &str) -> Vec<&str> {
+    let own = shown
         .lines()
-        .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
-    {
-        let Some((field, _)) = line.trim().split_once(": ") else {
-            continue;
-        };
+        .filter(|line| line.starts_with("    ") && !line.starts_with("     "));
+    own.filter_map(|line| line.trim().split_once(": "))
+        .map(|(field, _)| field)
+        .collect()
+}
+
+fn has_key(settings: &Value, field: &str) -> bool {
+    let units = ["", "_seconds", "_ms"];
+    units
+        .iter()
+        .any(|unit| settings.get(format!("{field}{unit}")).is_some())
+}
+
+#[test]
+fn every_limit_of_the_service_and_the_adapter_has_a_key() {
+    let policy = format!("{:#?}", campusdisk_core::Policy::default());
+    let settings = serde_json::to_value(PolicySettings::default()).unwrap();
+    let policy = fields(&policy);
+    assert!(policy.contains(&"max_depth"));
+    for field in policy {
         let field = if field == "hash_inline" { "hashing" } else { field };
-        let found = ["", "_seconds", "_ms"]
-            .iter()
-            .any(|unit| settings.contains_key(&format!("{field}{unit}")));
-        assert!(found, "{field} has no key");
+        assert!(has_key(&settings, field), "policy: {field} has no key");
     }
     assert_eq!(
         PolicySettings::default().policy(),
         campusdisk_core::Policy::default()
     );
+
+    let http = format!("{:#?}", HttpOptions::default());
+    let settings = serde_json::to_value(HttpSettings::default()).unwrap();
+    // Cookies are for https where the public address is.
+    for field in fields(&http)
+        .into_iter()
+        .filter(|field| *field != "secure_cookies")
+    {
+        assert!(has_key(&settings, field), "http: {field} has no key");
+    }
+    assert_eq!(HttpSettings::default().options(), HttpOptions::default());
 }
 
 #[test]
