@@ -1,3 +1,18 @@
-//! What the end-to-end tests share.
+//! What end-to-end tests share: a hall as a process of its own, and clients of it.
 
-pub mod services;
+#![allow(
+    clippy::expect_used,
+    reason = "only tests call this, and a test ends where it can't go on"
+)]
+
+mod bytes;
+mod client;
+mod hall;
+mod raw;
+mod tus;
+
+pub use self::bytes::{pattern, sha256_hex};
+pub use self::client::{Answer, Client};
+pub use self::hall::{Hall, Said};
+pub use self::raw::{Raw, RawAnswer};
+pub use self::tus::Upload;

@@ -1,0 +1,366 @@
+//! SIGKILL under a mixed load of eight clients, again and again: what was acknowledged is there, nothing half shows, the sums fit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use campusdisk_tests::{Answer, Client, Hall, Upload, pattern, sha256_hex};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::json;
+
+const CLIENTS: u64 = 8;
+
+/// A lease that is over soon after the last round, and far longer than writing one of these blobs takes.
+const CONFIG: &str = "blob_lease_seconds = 15\ntail_bytes = 65536\n";
+
+/// How often the hall is killed: `CAMPUSDISK_KILL_ROUNDS`, 2 unless set.
+fn rounds() -> u64 {
+    let set = std::env::var("CAMPUSDISK_KILL_ROUNDS").ok();
+    set.and_then(|rounds| rounds.parse().ok()).unwrap_or(2)
+}
+
+/// The bytes of a file: made from a seed, so they need not be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bytes {
+    len: usize,
+    seed: u64,
+}
+
+impl Bytes {
+    fn make(self) -> Vec<u8> {
+        pattern(self.len, self.seed)
+    }
+}
+
+/// One client and what it knows.
+struct Worker {
+    client: Client,
+    root: String,
+    random: StdRng,
+    made: u64,
+    /// What may be under each name: one state when the last change was acknowledged, more when its answer never came.
+    files: BTreeMap<String, Vec<Option<Bytes>>>,
+    /// Uploads begun: the name, the bytes, and the offset that was acknowledged.
+    uploads: Vec<(Upload, String, Bytes, usize)>,
+    acknowledged: u64,
+}
+
+impl Worker {
+    fn new(client: Client, root: String, number: u64) -> Self {
+        Self {
+            client,
+            root,
+            random: StdRng::seed_from_u64(number),
+            made: 0,
+            files: BTreeMap::new(),
+            uploads: Vec::new(),
+            acknowledged: 0,
+        }
+    }
+
+    /// Works until told to stop or a request gets no answer.
+    async fn work(mut self, stop: Arc<AtomicBool>) -> Self {
+        while !stop.load(Ordering::Relaxed) {
+            let answered = match self.random.random_range(0..10) {
+                0..=3 => self.put_new().await,
+                4 => self.overwrite().await,
+                5 => self.delete().await,
+                6 => self.rename().await,
+                7 => self.copy().await,
+                _ => self.upload().await,
+            };
+            if answered.is_none() {
+                break;
+            }
+            self.acknowledged += 1;
+        }
+        self
+    }
+
+    fn fresh(&mut self) -> (String, Bytes) {
+        self.made += 1;
+        let len = match self.random.random_range(0..4) {
+            0 => self.random.random_range(0..100),
+            1 => self.random.random_range(0..70_000),
+            _ => self.random.random_range(0..700_000),
+        };
+        (
+            format!("f{}", self.made),
+            Bytes {
+                len,
+                seed: self.random.random(),
+            },
+        )
+    }
+
+    fn some_file(&mut self) -> Option<(String, Bytes)> {
+        let sure = self.files.iter().filter_map(|(name, states)| match states[..] {
+            [Some(bytes)] => Some((name.clone(), bytes)),
+            _ => None,
+        });
+        let sure: Vec<(String, Bytes)> = sure.collect();
+        if sure.is_empty() {
+            return None;
+        }
+        let chosen = self.random.random_range(0..sure.len());
+        sure.into_iter().nth(chosen)
+    }
+
+    fn child(&self, name: &str) -> String {
+        format!("/api/v1/nodes/{}/children/{name}", self.root)
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+        json: bool,
+    ) -> Option<Answer> {
+        let kind = if json {
+            "application/json"
+        } else {
+            "application/octet-stream"
+        };
+        let answer = self
+            .client
+            .try_send(method, path, &[("content-type", kind)], body)
+            .await
+            .ok()?;
+        // Only the end of the hall may break a request; a refusal under this load is a fault.
+        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+        Some(answer)
+    }
+
+    async fn id(&self, name: &str) -> Option<String> {
+        Some(self.ask("GET", &self.child(name), "", true).await?.id())
+    }
+
+    async fn put_new(&mut self) -> Option<()> {
+        let (name, bytes) = self.fresh();
+        self.files.insert(name.clone(), vec![None, Some(bytes)]);
+        self.ask("PUT", &self.child(&name), bytes.make(), false).await?;
+        self.files.insert(name, vec![Some(bytes)]);
+        Some(())
+    }
+
+    async fn overwrite(&mut self) -> Option<()> {
+        let Some((name, old)) = self.some_file() else {
+            return Some(());
+        };
+        let (_, new) = self.fresh();
+        self.files.insert(name.clone(), vec![Some(old), Some(new)]);
+        self.ask("PUT", &self.child(&name), new.make(), false).await?;
+        self.files.insert(name, vec![Some(new)]);
+        Some(())
+    }
+
+    async fn delete(&mut self) -> Option<()> {
+        let Some((name, old)) = self.some_file() else {
+            return Some(());
+        };
+        let id = self.id(&name).await?;
+        self.files.insert(name.clone(), vec![Some(old), None]);
+        self.ask("DELETE", &format!("/api/v1/nodes/{id}"), "", true)
+            .await?;
+        self.files.insert(name, vec![None]);
+        if self.random.random_bool(0.5) {
+            self.ask("DELETE", &format!("/api/v1/trash/{id}"), "", true)
+                .await?;
+        }
+        Some(())
+    }
+
+    async fn rename(&mut self) -> Option<()> {
+        let Some((name, bytes)) = self.some_file() else {
+            return Some(());
+        };
+        let id = self.id(&name).await?;
+        let (new, _) = self.fresh();
+        self.files.insert(name.clone(), vec![Some(bytes), None]);
+        self.files.insert(new.clone(), vec![None, Some(bytes)]);
+        self.ask(
+            "PATCH",
+            &format!("/api/v1/nodes/{id}"),
+            json!({"name": new}).to_string(),
+            true,
+        )
+        .await?;
+        self.files.insert(name, vec![None]);
+        self.files.insert(new, vec![Some(bytes)]);
+        Some(())
+    }
+
+    async fn copy(&mut self) -> Option<()> {
+        let Some((name, bytes)) = self.some_file() else {
+            return Some(());
+        };
+        let id = self.id(&name).await?;
+        let (new, _) = self.fresh();
+        self.files.insert(new.clone(), vec![None, Some(bytes)]);
+        let body = json!({"parent": self.root, "name": new}).to_string();
+        self.ask("POST", &format!("/api/v1/nodes/{id}/copy"), body, true)
+            .await?;
+        self.files.insert(new, vec![Some(bytes)]);
+        Some(())
+    }
+
+    /// Creates an upload and sends pieces of it; sometimes to its end.
+    async fn upload(&mut self) -> Option<()> {
+        let (name, mut bytes) = self.fresh();
+        bytes.len += 1;
+        let (length, metadata) = (
+            bytes.len.to_string(),
+            Upload::metadata(&[("filename", &name), ("parent", &self.root)]),
+        );
+        let headers = [
+            ("tus-resumable", "1.0.0"),
+            ("upload-length", length.as_str()),
+            ("upload-metadata", metadata.as_str()),
+        ];
+        // An upload whose creation is not answered stays unfinished: nothing shows.
+        let created = self
+            .client
+            .try_send("POST", "/api/v1/uploads", &headers, "")
+            .await
+            .ok()?
+            .expect(201);
+        let upload = Upload::at(&self.client, created.header("location"));
+        let whole = bytes.make();
+        let piece = self.random.random_range(1..=bytes.len);
+        let slot = self.uploads.len();
+        self.uploads.push((upload.clone(), name.clone(), bytes, 0));
+        for start in (0..bytes.len).step_by(piece) {
+            let end = (start + piece).min(bytes.len);
+            if end == bytes.len {
+                self.files.insert(name.clone(), vec![None, Some(bytes)]);
+            }
+            let offset = start.to_string();
+            let headers = [
+                ("tus-resumable", "1.0.0"),
+                ("content-type", "application/offset+octet-stream"),
+                ("upload-offset", offset.as_str()),
+            ];
+            let sent = self
+                .client
+                .try_send("PATCH", &upload.path, &headers, whole[start..end].to_vec())
+                .await
+                .ok()?;
+            sent.expect(204);
+            self.uploads[slot].3 = end;
+            if end < bytes.len && self.random.random_bool(0.2) {
+                return Some(());
+            }
+        }
+        self.files.insert(name, vec![Some(bytes)]);
+        self.uploads.pop();
+        Some(())
+    }
+
+    /// Finishes every upload from where HEAD says it is, then compares every file with what it may be.
+    async fn verify(&mut self) {
+        for (upload, name, bytes, acknowledged) in std::mem::take(&mut self.uploads) {
+            let stored = upload.offset().await;
+            assert!(
+                (acknowledged..=bytes.len).contains(&stored),
+                "{name}: {acknowledged} were acknowledged, {stored} are stored"
+            );
+            if stored < bytes.len {
+                let states = self.files.get(&name).cloned().unwrap_or_default();
+                let shows = self.client.get(&self.child(&name)).await.status == 200;
+                assert!(!shows, "{name} shows half ({states:?})");
+                upload
+                    .patch(stored, bytes.make()[stored..].to_vec())
+                    .await
+                    .expect(204);
+            }
+            self.files.insert(name, vec![Some(bytes)]);
+        }
+        let mut shown = self.client.names(&self.root).await;
+        for (name, mut states) in std::mem::take(&mut self.files) {
+            let found = shown
+                .iter()
+                .position(|shown| *shown == name)
+                .map(|at| shown.swap_remove(at));
+            let state = match found {
+                None => None,
+                Some(_) => {
+                    let node = self.client.get(&self.child(&name)).await.expect(200).json();
+                    let content = format!(
+                        "/api/v1/nodes/{}/content",
+                        node["id"].as_str().unwrap_or_default()
+                    );
+                    let stored = self.client.get(&content).await.expect(200);
+                    let hash = sha256_hex(&stored.body);
+                    assert_eq!(node["sha256"], hash.as_str(), "{name}");
+                    let known = states
+                        .iter()
+                        .flatten()
+                        .find(|bytes| sha256_hex(&bytes.make()) == hash);
+                    Some(*known.unwrap_or_else(|| panic!("{name} has bytes that nobody sent: {states:?}")))
+                }
+            };
+            assert!(states.contains(&state), "{name} is {state:?}, may be {states:?}");
+            states = vec![state];
+            self.files.insert(name, states);
+        }
+        assert!(shown.is_empty(), "nobody made {shown:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_killed_under_load_keeps_what_it_acknowledged() {
+    let mut hall = Hall::start_with(CONFIG).await;
+    let mut workers = Vec::new();
+    for number in 0..CLIENTS {
+        let client = hall.account(&format!("client{number}"));
+        let root = client.root().await;
+        workers.push(Worker::new(client, root, number));
+    }
+    for round in 0..rounds() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let running: Vec<_> = workers
+            .drain(..)
+            .map(|worker| tokio::spawn(worker.work(stop.clone())))
+            .collect();
+        tokio::time::sleep(Duration::from_millis(1000 + 371 * (round % 7))).await;
+        hall.kill9();
+        stop.store(true, Ordering::Relaxed);
+        for worker in running {
+            workers.push(worker.await.expect("a client"));
+        }
+        hall.restart().await;
+        for worker in &mut workers {
+            worker.verify().await;
+        }
+        let said = hall.done(&["check"], "");
+        let acknowledged: u64 = workers.iter().map(|worker| worker.acknowledged).sum();
+        eprintln!(
+            "round {round}: {acknowledged} operations acknowledged so far; {}",
+            said.replace('\n', "; ")
+        );
+    }
+    assert!(
+        workers.iter().all(|worker| worker.acknowledged > 0),
+        "a client got nothing done"
+    );
+    nothing_waits_for_ever(&hall).await;
+    for worker in &mut workers {
+        worker.verify().await;
+    }
+}
+
+/// Waits until no blob is leased or condemned any more: what dead writers held is swept away.
+async fn nothing_waits_for_ever(hall: &Hall) {
+    let begun = Instant::now();
+    loop {
+        let said = hall.done(&["check"], "");
+        if said.contains(" 0 leased, 0 condemned") {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
