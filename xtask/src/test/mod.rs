@@ -31,6 +31,10 @@ const PROFILE: [&str; 2] = ["--profile", "ci"];
 /// Where tests find the hall's binary.
 const HALL_ENV: &str = "CAMPUSDISK_HALL_BIN";
 
+/// How often the hall is killed under load, and how often in a full run.
+const KILL_ROUNDS_ENV: &str = "CAMPUSDISK_KILL_ROUNDS";
+const FULL_KILL_ROUNDS: &str = "20";
+
 /// Which real servers must be used; a test that would skip for lack of one of them fails.
 const REQUIRE_ENV: &str = "CAMPUSDISK_TEST_REQUIRE";
 
@@ -173,6 +177,9 @@ impl Run<'_> {
             .args(targets);
         test.arg("--").args(&self.options.filters);
         test.env(HALL_ENV, self.target.join("ci").join("hall"));
+        if self.options.full {
+            test.env(KILL_ROUNDS_ENV, FULL_KILL_ROUNDS);
+        }
         self.in_scratch(&mut test);
         test.envs(environment.iter().copied());
         self.step(tier.title(), test, Some(budget(tier)));
