@@ -27,6 +27,10 @@ use crate::config::Config;
 /// HTTP/2 connections whose peer vanished are found by pings this far apart.
 const PING_PERIOD: Duration = Duration::from_secs(20);
 
+/// What an HTTP/2 client may send ahead, in one stream and in one connection: 64 KiB, the default, would slow uploads down.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
 /// How long accepting pauses when the process has no file descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,6 +66,8 @@ impl Connections {
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_PERIOD)
             .keep_alive_timeout(PING_PERIOD)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(http.max_streams_per_connection);
         Self {
             builder,
