@@ -1,5 +1,11 @@
 //! Setup, sessions, tokens and accounts, over a socket.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use campusdisk_tests::{Client, Hall};
 use serde_json::json;
 

@@ -1,5 +1,11 @@
 //! Folders, files, ranges, conditions, trash and quota, over a socket.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use campusdisk_tests::{Client, Hall, pattern, sha256_hex};
 use serde_json::{Value, json};
 

@@ -1,5 +1,11 @@
 //! SIGKILL under a mixed load of eight clients, again and again: what was acknowledged is there, nothing half shows, the sums fit.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

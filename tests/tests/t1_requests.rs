@@ -1,5 +1,11 @@
 //! Requests as gateways, strangers and broken clients send them, over a socket.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use campusdisk_tests::{Answer, Client, Hall, Raw};
 use serde_json::{Value, json};
 

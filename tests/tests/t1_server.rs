@@ -1,5 +1,11 @@
 //! The process: start, stop, restart, prefix, configuration, and what a lock does to running transfers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use std::time::{Duration, Instant};
 
 use campusdisk_tests::{Client, Hall, Raw, Upload, pattern, sha256_hex};

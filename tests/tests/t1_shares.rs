@@ -1,5 +1,11 @@
 //! Shares over a socket: passwords, limits, networks, folders, drops.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use campusdisk_tests::{Client, Hall, Raw, Upload, pattern};
 use serde_json::{Value, json};
 

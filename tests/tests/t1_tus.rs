@@ -1,5 +1,11 @@
 //! Resumable uploads over a socket: the protocol, cut connections, a killed hall.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it can't go on"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use campusdisk_tests::{Client, Hall, Raw, Upload, pattern, sha256_hex};
