@@ -48,6 +48,9 @@ async fn a_gateway_that_passes_only_get_and_post_can_do_everything() {
     assert!((400..500).contains(&odd.status), "{odd:?}");
 }
 
+/// Method, path, headers, body, and the status of the answer.
+type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a str, u16);
+
 #[tokio::test]
 async fn malformed_requests_are_refused_with_a_problem_document() {
     let (hall, ada, root) = hall_and_ada().await;
@@ -55,7 +58,7 @@ async fn malformed_requests_are_refused_with_a_problem_document() {
     let (children, node) = (format!("/api/v1/nodes/{root}/children"), node_path(&file));
     let long = format!("{{\"name\":\"{}\"}}", "x".repeat(100_000));
     let json_type = ("content-type", "application/json");
-    let cases: Vec<(&str, &str, Vec<(&str, &str)>, &str, u16)> = vec![
+    let cases: Vec<Case> = vec![
         ("POST", &children, vec![json_type], "{", 400),
         (
             "POST",
