@@ -8,6 +8,7 @@ mod data_lock;
 mod failure;
 mod identity;
 mod logging;
+mod open_files;
 mod page;
 mod parts;
 mod probes;

@@ -20,7 +20,7 @@ use crate::failure::{Failure, Outcome};
 use crate::identity::{AccountsIdentity, LockHook};
 use crate::parts::{self, Records};
 use crate::probes::{DatabaseProbe, StoreProbe};
-use crate::{logging, page};
+use crate::{logging, open_files, page};
 
 /// How long sealing uploads may take once the grace period is over.
 const SEAL_LIMIT: Duration = Duration::from_secs(15);
@@ -40,6 +40,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     logging::start(&config.log)?;
     // Before anything is opened: a second hall must change nothing.
     let _lock = DataLock::take(&config.data)?;
+    open_files::allow(&config);
     let mut signals = Signals::listen()?;
     let records = Records::open(&config).await?;
     let identity = AccountsIdentity::new(records.accounts.clone());

@@ -1,3 +1,5 @@
+//! What the configuration says and refuses.
+
 use std::io::Write as _;
 
 use serde_json::Value;
