@@ -292,6 +292,32 @@ async fn a_locked_account_s_running_transfers_are_cut_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_nothing_or_half_a_head_is_let_go() {
+    let hall = Hall::start_configured("[http]\nheader_timeout_ms = 300\n").await;
+    for said in ["", "P", "GET /healthz HTTP/1.1\r\nhost: hall\r\n"] {
+        let mut raw = Raw::connect(&hall).await;
+        raw.send(said).await.unwrap();
+        let closed = tokio::time::timeout(Duration::from_secs(5), raw.closed()).await;
+        assert!(closed.is_ok(), "{said:?}");
+    }
+    hall.nobody().get("/healthz").await.expect(200);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let hall = Hall::start_configured("[http]\nmax_connections = 1\n").await;
+    let mut first = Raw::connect(&hall).await;
+    first.head("GET", "/healthz", &[]).await.unwrap();
+    assert_eq!(first.answer().await.unwrap().status, 200);
+    let mut second = Raw::connect(&hall).await;
+    second.head("GET", "/healthz", &[]).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(300), second.answer()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(first);
+    assert_eq!(second.answer().await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn nothing_secret_stands_in_the_log() {
     let config = "[log]\nfilter = \"trace\"\nrequests = true\nformat = \"json\"\n[accounts]\nargon2_memory_kib = 64\nargon2_passes = 1\n";
     let hall = Hall::start_configured(config).await;
