@@ -40,10 +40,11 @@ impl From<sqlx::Error> for Failure {
                 let taken = "the name, token or id is taken";
                 return Self::Refused(Error::new(ErrorKind::AlreadyExists, taken).because(error));
             }
-            sqlx::Error::Database(cause) => {
-                let code = cause.code();
-                code.as_deref().map_or(INTERNAL, meaning_of_code)
-            }
+            sqlx::Error::Database(cause) => match cause.code().as_deref().and_then(meaning_of_code) {
+                Some(known) => known,
+                // Only the statement failed: a fault of ours, but none of its neighbours'.
+                None => return Self::Refused(Error::new(INTERNAL.0, INTERNAL.1).because(error)),
+            },
             sqlx::Error::PoolTimedOut => (
                 ErrorKind::Unavailable,
                 "all connections to the database were busy for too long",
@@ -78,23 +79,15 @@ impl From<sqlx::migrate::MigrateError> for Failure {
 
 const INTERNAL: (ErrorKind, &str) = (ErrorKind::Internal, "the database refused a statement");
 
-/// What an extended result code of SQLite or a SQLSTATE of PostgreSQL means for whoever asked.
-fn meaning_of_code(code: &str) -> (ErrorKind, &'static str) {
+/// What an extended result code of SQLite or a SQLSTATE of PostgreSQL means for whoever asked, where more than the
+/// statement failed.
+fn meaning_of_code(code: &str) -> Option<(ErrorKind, &'static str)> {
     // SQLSTATEs have five characters; result codes of SQLite are smaller numbers.
     if code.len() == 5 {
-        return match code.get(..2) {
-            Some("53") => (
-                ErrorKind::LimitExceeded,
-                "the database's disk, memory or connections are used up",
-            ),
-            Some("40") => (ErrorKind::Conflict, "somebody else changed it first"),
-            Some("08" | "57" | "55") => (ErrorKind::Unavailable, "the database can't be reached"),
-            Some("XX") => (ErrorKind::Corrupt, "the database is damaged"),
-            _ => INTERNAL,
-        };
+        return meaning_of_sqlstate(code);
     }
     // https://www.sqlite.org/rescode.html: the low byte is the primary code.
-    match code.parse::<u32>().map(|code| code & 0xff) {
+    Some(match code.parse::<u32>().map(|code| code & 0xff) {
         Ok(13) => (
             ErrorKind::LimitExceeded,
             "the disk of the database is full: free some space",
@@ -111,17 +104,30 @@ fn meaning_of_code(code: &str) -> (ErrorKind, &'static str) {
             ErrorKind::Unavailable,
             "the database file can't be opened: does its folder exist, and may this process write there?",
         ),
-        Ok(8 | 3 | 23) => (
+        Ok(3 | 8 | 23) => (
             ErrorKind::Unavailable,
             "the database file can't be written: look at the permissions of it and its folder",
         ),
-        Ok(10) => (
+        Ok(4 | 9 | 10) => (
             ErrorKind::Unavailable,
             "the disk of the database failed to read or write",
         ),
         Ok(7) => (ErrorKind::LimitExceeded, "the database has no memory left"),
-        _ => INTERNAL,
-    }
+        _ => return None,
+    })
+}
+
+fn meaning_of_sqlstate(code: &str) -> Option<(ErrorKind, &'static str)> {
+    Some(match code.get(..2) {
+        Some("53") => (
+            ErrorKind::LimitExceeded,
+            "the database's disk, memory or connections are used up",
+        ),
+        Some("40") => (ErrorKind::Conflict, "somebody else changed it first"),
+        Some("08" | "57" | "55") => (ErrorKind::Unavailable, "the database can't be reached"),
+        Some("XX") => (ErrorKind::Corrupt, "the database is damaged"),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -131,18 +137,20 @@ mod tests {
     #[test]
     fn codes_of_both_databases_have_a_meaning() {
         for (code, kind) in [
-            ("13", ErrorKind::LimitExceeded),
-            ("11", ErrorKind::Corrupt),
-            ("26", ErrorKind::Corrupt),
-            ("5", ErrorKind::Unavailable),
-            ("517", ErrorKind::Unavailable),
-            ("4874", ErrorKind::Unavailable),
-            ("1", ErrorKind::Internal),
-            ("53100", ErrorKind::LimitExceeded),
-            ("40001", ErrorKind::Conflict),
-            ("57P01", ErrorKind::Unavailable),
+            ("13", Some(ErrorKind::LimitExceeded)),
+            ("11", Some(ErrorKind::Corrupt)),
+            ("26", Some(ErrorKind::Corrupt)),
+            ("5", Some(ErrorKind::Unavailable)),
+            ("517", Some(ErrorKind::Unavailable)),
+            ("4874", Some(ErrorKind::Unavailable)),
+            ("1", None),
+            ("1299", None),
+            ("53100", Some(ErrorKind::LimitExceeded)),
+            ("40001", Some(ErrorKind::Conflict)),
+            ("57P01", Some(ErrorKind::Unavailable)),
+            ("42601", None),
         ] {
-            assert_eq!(meaning_of_code(code).0, kind, "{code}");
+            assert_eq!(meaning_of_code(code).map(|meaning| meaning.0), kind, "{code}");
         }
     }
 }

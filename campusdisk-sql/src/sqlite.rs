@@ -107,6 +107,7 @@ impl SqliteDatabase {
     }
 
     async fn try_open(path: &Path, options: &SqliteOptions) -> Outcome<Self> {
+        make_private(path).await;
         let connect = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -114,7 +115,7 @@ impl SqliteDatabase {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .statement_cache_capacity(512)
+            .statement_cache_capacity(256)
             .disable_statement_logging()
             .pragma("temp_store", "MEMORY")
             .pragma("cache_size", "-16384")
@@ -166,6 +167,17 @@ impl SqliteDatabase {
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.0.readers
     }
+}
+
+/// Makes the file, where it is missing, for its owner's eyes only: it holds names of files and hashes of secrets.
+///
+/// SQLite gives its log the same rights. What goes wrong here goes wrong again, and is told, when SQLite opens the file.
+async fn make_private(path: &Path) {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let _ = options.open(path).await;
 }
 
 fn migrations() -> sqlx::migrate::Migrator {

@@ -1,11 +1,13 @@
 //! The one writer of a SQLite file: takes work from a queue and commits as much of it as is there in one transaction.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use campusdisk_core::{Error, ErrorKind, Result};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
@@ -40,6 +42,14 @@ pub(crate) struct Writer {
 struct Counted {
     sets: AtomicU64,
     commits: AtomicU64,
+}
+
+impl Counted {
+    fn count(&self, done: &[Done]) {
+        let kept = done.iter().filter(|(_, refusal)| refusal.is_none()).count();
+        self.sets.fetch_add(kept as u64, Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
@@ -154,21 +164,25 @@ struct Task {
     counted: Arc<Counted>,
 }
 
+/// A job that had its turn, and why it was refused, if it was.
+type Done = (Box<dyn Job>, Option<Error>);
+
 impl Task {
     async fn run(mut self) {
         while let Some(first) = self.jobs.recv().await {
             let mut done = Vec::new();
             let outcome = self.transact(first, &mut done).await;
-            if let Err(failure) = &outcome {
-                tracing::warn!(error = ?failure, sets = done.len(), "a transaction failed");
-                self.abandon().await;
-            } else {
-                self.counted.sets.fetch_add(done.len() as u64, Ordering::Relaxed);
-                self.counted.commits.fetch_add(1, Ordering::Relaxed);
+            match &outcome {
+                Ok(()) => self.counted.count(&done),
+                Err(failure) => {
+                    tracing::warn!(error = ?failure, sets = done.len(), "a transaction failed");
+                    self.abandon().await;
+                }
             }
             let outcome = outcome.map_err(Error::from);
-            for job in done {
-                job.answer(outcome.clone());
+            for (job, refusal) in done {
+                // What was refused for something that was lost with the transaction might not be refused again.
+                job.answer(outcome.clone().and_then(|()| refusal.map_or(Ok(()), Err)));
             }
         }
         if let Some(Session::Sqlite(connection)) = self.session.take()
@@ -178,30 +192,24 @@ impl Task {
         }
     }
 
-    /// Commits `first` and what else is queued, each under a savepoint. What is refused is undone and answered at once; `done` is to
-    /// be answered with the outcome.
-    async fn transact(&mut self, first: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) -> Outcome<()> {
-        let mut next = Some(first);
-        let begun = self.begin().await;
-        let session = match (begun, &mut self.session) {
-            (Ok(()), Some(session)) => session,
-            (begun, _) => {
-                done.extend(next.take());
-                return begun;
+    /// Commits `first` and what else is queued, each under a savepoint. What is refused is undone; all that had its turn is
+    /// in `done` and waits for the outcome.
+    async fn transact(&mut self, first: Box<dyn Job>, done: &mut Vec<Done>) -> Outcome<()> {
+        let session = match begin(&mut self.session, &self.options).await {
+            Ok(session) => session,
+            Err(broken) => {
+                done.push((first, None));
+                return Err(broken);
             }
         };
-        let mut mark = MARK;
+        let (mut next, mut mark) = (Some(first), MARK);
         while let Some(mut job) = next.take() {
-            session.execute(mark, Args::new()).await?;
+            let worked = attempt(session, mark, job.as_mut()).await;
             mark = MARK_AGAIN;
-            match job.work(session).await {
-                Ok(()) => done.push(job),
-                Err(Failure::Refused(error)) => {
-                    session.undo().await?;
-                    job.answer(Err(error));
-                }
+            match worked {
+                Ok(refusal) => done.push((job, refusal)),
                 Err(broken) => {
-                    done.push(job);
+                    done.push((job, None));
                     return Err(broken);
                 }
             }
@@ -213,21 +221,44 @@ impl Task {
         Ok(())
     }
 
-    async fn begin(&mut self) -> Outcome<()> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => connect(&self.options).await?,
-        };
-        session.execute("BEGIN IMMEDIATE", Args::new()).await?;
-        self.session = Some(session);
-        Ok(())
-    }
-
     /// Rolls back, and drops the connection: after a failed write or sync its state is not worth guessing.
     async fn abandon(&mut self) {
         if let Some(mut session) = self.session.take() {
             // SQLite may have rolled back by itself; then there is nothing to roll back.
             let _ = session.execute("ROLLBACK", Args::new()).await;
         }
+    }
+}
+
+/// Begins a transaction on the connection, or on a new one after the last was dropped.
+async fn begin<'s>(
+    place: &'s mut Option<Session>,
+    options: &SqliteConnectOptions,
+) -> Outcome<&'s mut Session> {
+    let session = match place.take() {
+        Some(session) => session,
+        None => connect(options).await?,
+    };
+    let session = place.insert(session);
+    session.execute("BEGIN IMMEDIATE", Args::new()).await?;
+    Ok(session)
+}
+
+/// Gives a job its turn under a savepoint; the answer is why it was refused and undone, if it was.
+async fn attempt(session: &mut Session, mark: &'static str, job: &mut dyn Job) -> Outcome<Option<Error>> {
+    session.execute(mark, Args::new()).await?;
+    // A fault in one job must not end the writer for all others.
+    let worked = AssertUnwindSafe(job.work(session)).catch_unwind().await;
+    match worked {
+        Ok(Ok(())) => Ok(None),
+        Ok(Err(Failure::Refused(error))) => {
+            session.undo().await?;
+            Ok(Some(error))
+        }
+        Ok(Err(broken)) => Err(broken),
+        Err(_) => Err(Failure::Broken(Error::new(
+            ErrorKind::Internal,
+            "a fault in work on the database",
+        ))),
     }
 }

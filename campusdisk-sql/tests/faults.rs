@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -47,6 +47,20 @@ async fn a_file_that_is_no_database_is_corrupt() {
     let error = SqliteDatabase::open(&path).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
     assert!(error.to_string().contains("notes.txt"), "{error}");
+}
+
+#[tokio::test]
+async fn a_new_file_and_its_log_are_for_the_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("campusdisk.db");
+    let database = SqliteDatabase::open(&path).await.unwrap();
+    put(&database.catalog(), "key", 10).await.unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} has {mode:o}", entry.file_name());
+    }
+    database.close().await;
 }
 
 #[tokio::test]

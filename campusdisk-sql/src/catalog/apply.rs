@@ -1,4 +1,4 @@
-//! Applying a change set: in one go where nothing is in the way, else step by step.
+//! Applying a change set: in few calls where nothing is in the way, else step by step.
 
 use campusdisk_core::catalog::record::Upload;
 use campusdisk_core::catalog::{ChangeSet, Committed};
@@ -14,25 +14,42 @@ use crate::session::{Args, Session};
 
 pub(super) async fn apply_set(session: &mut Session, set: ChangeSet) -> Outcome<Committed> {
     let steps = plan::steps(&set);
-    let statements: Option<Vec<&Statement>> = steps
-        .iter()
-        .map(|step| match step {
-            Step::Run(statement) => Some(statement),
-            _ => None,
-        })
-        .collect();
-    // Each call to SQLite's thread costs more than most statements: a set without surprises takes one.
-    if let (Some(statements), true) = (statements, session.runs_many()) {
-        if all_at_once(session, &statements).await? {
-            return Ok(Committed::default());
+    // Each call to SQLite's thread costs more than most statements: statements that follow each other share one.
+    if session.runs_many() {
+        if let Some(committed) = many_at_once(session, &steps, &set).await? {
+            return Ok(committed);
         }
         session.undo().await?;
     }
     one_by_one(session, &steps, &set).await
 }
 
-/// Runs all statements. When one of them does not come to what is wanted, the answer is no, and whatever they did is to be undone.
-async fn all_at_once(session: &mut Session, statements: &[&Statement]) -> Outcome<bool> {
+/// Runs all steps, statements in a row together. Without an answer something did not come to what is wanted; what was done
+/// is to be undone then.
+async fn many_at_once(
+    session: &mut Session,
+    steps: &[Step<'_>],
+    set: &ChangeSet,
+) -> Outcome<Option<Committed>> {
+    let mut committed = Committed::default();
+    let both_run = |one: &Step<'_>, next: &Step<'_>| matches!((one, next), (Step::Run(_), Step::Run(_)));
+    for row in steps.chunk_by(both_run) {
+        match row {
+            [Step::PutUpload(upload)] => put_upload(session, upload).await?,
+            [Step::Bulk(bulk)] => committed.bulk.push(bulk::apply(session, bulk, set.at).await?),
+            row => {
+                let statements: Vec<_> = row.iter().filter_map(Step::statement).collect();
+                if !all_met(session, &statements).await? {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    Ok(Some(committed))
+}
+
+/// Runs statements together and says whether each came to what is wanted.
+async fn all_met(session: &mut Session, statements: &[&Statement]) -> Outcome<bool> {
     let many: Vec<_> = statements
         .iter()
         .map(|statement| (statement.sql, &statement.args))

@@ -25,6 +25,15 @@ pub(super) enum Step<'s> {
     Bulk(&'s Bulk),
 }
 
+impl Step<'_> {
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        match self {
+            Self::Run(statement) => Some(statement),
+            _ => None,
+        }
+    }
+}
+
 pub(super) struct Statement {
     pub(super) sql: &'static str,
     pub(super) args: Args,
