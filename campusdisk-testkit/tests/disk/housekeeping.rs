@@ -137,7 +137,7 @@ async fn a_relay_that_was_overtaken_sends_nothing_old_after_newer_events() {
     let other = fixture.instance().await;
     folder(&desk, root, "1").await;
     // This relay looks, then stops for a while.
-    let gate = fixture.gates.hold("lease");
+    let gate = fixture.gates.hold("events answered");
     let stopped = fixture.disk.clone();
     let slow = tokio::spawn(async move { stopped.relay().await });
     gate.arrived().await;

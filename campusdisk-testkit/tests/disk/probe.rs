@@ -92,7 +92,8 @@ impl std::fmt::Debug for Gates {
     }
 }
 
-/// A catalog whose calls pass gates and may fail: reads under their own names, commits as `commit set`.
+/// A catalog whose calls pass gates and may fail: reads under their own names, and once more with `answered` behind it before
+/// their answer goes out; commits as `commit set`.
 #[derive(Debug)]
 pub(crate) struct ProbeCatalog {
     pub(crate) inner: Arc<dyn Catalog>,
@@ -103,10 +104,12 @@ pub(crate) struct ProbeCatalog {
 impl ProbeCatalog {
     async fn read<T>(&self, op: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.gates.pass(op, &[]).await;
-        match self.faults.strike(op) {
+        let answer = match self.faults.strike(op) {
             Some(fault) => Err(fault.error(op)),
             None => call.await,
-        }
+        };
+        self.gates.pass(&format!("{op} answered"), &[]).await;
+        answer
     }
 
     async fn apply(&self, set: ChangeSet) -> Result<Committed> {

@@ -337,7 +337,7 @@ async fn a_request_that_begins_to_write_long_after_it_looked_does_not_set_the_up
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixty_four_that_race_for_one_name_all_get_one_and_as_many_versions_all_arrive() {
+async fn sixty_four_that_race_for_one_name_or_one_file_all_arrive() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
     let file = put(&desk, root, "versions", &pattern(10)).await.unwrap();
