@@ -350,16 +350,13 @@ impl Run {
             !checked || at == open.offset_bytes || at == most,
             "{context}: counts whole or not at all"
         );
-        let expected = if at < open.bytes.len() {
-            self.model.sent(number, at)
-        } else if facts.node.is_some() {
-            self.model.sent(number, at)
-        } else {
-            let answer = self.model.sent(number, at);
-            assert!(answer.is_err(), "{context}: whole, with a folder, but no file");
-            return;
-        };
-        assert!(expected.is_ok(), "{context}: {expected:?}");
+        let answer = self.model.sent(number, at);
+        let stays_whole = at == open.bytes.len() && facts.node.is_none();
+        assert_eq!(
+            answer.is_err(),
+            stays_whole,
+            "{context}: only a folder that is gone keeps the last byte from making the file"
+        );
     }
 
     /// What the upload sends: known to the model while it is open, else (the model finished it already) from its copy.
