@@ -398,6 +398,35 @@ async fn folders_are_made_on_the_way() {
 }
 
 #[tokio::test]
+async fn rivals_that_need_the_same_new_folders_all_get_their_files_in() {
+    let (_hall, ada, root) = hall_and_ada().await;
+    let uploads = (0..48).map(|number| {
+        let (name, ada) = (format!("{number}.txt"), ada.clone());
+        let path = format!("a/b/c/{name}");
+        let metadata = Upload::metadata(&[("filename", &name), ("parent", &root), ("relativePath", &path)]);
+        async move {
+            let headers = [
+                ("upload-length", "5"),
+                ("upload-metadata", metadata.as_str()),
+                ("content-type", "application/offset+octet-stream"),
+            ];
+            Upload::ask(&ada, &headers, b"hello".to_vec()).await.expect(201);
+        }
+    });
+    futures::future::join_all(uploads).await;
+    let mut folder = root;
+    for name in ["a", "b", "c"] {
+        assert_eq!(ada.names(&folder).await, [name]);
+        folder = ada
+            .get(&format!("/api/v1/nodes/{folder}/children/{name}"))
+            .await
+            .expect(200)
+            .id();
+    }
+    assert_eq!(ada.names(&folder).await.len(), 48);
+}
+
+#[tokio::test]
 async fn a_connection_cut_in_the_middle_of_a_piece_loses_nothing_that_head_says_is_stored() {
     let (hall, ada, root) = hall_and_ada().await;
     let bytes = pattern(9_000_000, 5);
