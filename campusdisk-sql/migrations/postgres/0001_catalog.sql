@@ -48,10 +48,15 @@ CREATE TABLE nodes (
     trash_expires BIGINT,
     trashed_by TEXT COLLATE "C"
 );
--- Live siblings have distinct names; the other two carry the pages of their sort, and what the category filter asks.
+-- Live siblings have distinct names. Each sort has an index to walk, with a category and without.
 CREATE UNIQUE INDEX nodes_by_name ON nodes (parent, name_key) WHERE trashed_at IS NULL;
-CREATE INDEX nodes_by_size ON nodes (parent, size_bytes, name_key, category, kind) WHERE trashed_at IS NULL;
-CREATE INDEX nodes_by_modified ON nodes (parent, modified, name_key, category, kind) WHERE trashed_at IS NULL;
+CREATE INDEX nodes_by_size ON nodes (parent, size_bytes, name_key) WHERE trashed_at IS NULL;
+CREATE INDEX nodes_by_modified ON nodes (parent, modified, name_key) WHERE trashed_at IS NULL;
+CREATE INDEX files_by_name ON nodes (parent, category, name_key) WHERE trashed_at IS NULL AND kind = 'file';
+CREATE INDEX files_by_size ON nodes (parent, category, size_bytes, name_key)
+    WHERE trashed_at IS NULL AND kind = 'file';
+CREATE INDEX files_by_modified ON nodes (parent, category, modified, name_key)
+    WHERE trashed_at IS NULL AND kind = 'file';
 CREATE INDEX nodes_by_drive ON nodes (drive, name_key, id) WHERE trashed_at IS NULL;
 CREATE INDEX nodes_trashed ON nodes (drive, trashed_at, id) WHERE trashed_at IS NOT NULL;
 CREATE INDEX nodes_trashed_in ON nodes (parent) WHERE trashed_at IS NOT NULL;

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::session::{Args, Columns, Row, Session, placeholders};
 
 /// How many nodes or contents one statement takes.
-const CHUNK: usize = 64;
+const CHUNK: usize = 512;
 
 const NOTHING: BulkOutcome = BulkOutcome { rows: 0, done: true };
 

@@ -218,24 +218,25 @@ fn drives_of(subjects: &[Subject]) -> Query {
 
 /// A page of live children: walks the index of its sort from the cursor on.
 pub(super) fn children(dialect: Dialect, parent: NodeId, asked: &ChildrenQuery) -> Query {
-    let (index, column) = match asked.sort {
-        Sort::Name => ("nodes_by_name", None),
-        Sort::Size => ("nodes_by_size", Some("size_bytes")),
-        Sort::Modified => ("nodes_by_modified", Some("modified")),
+    let (order, column) = match asked.sort {
+        Sort::Name => ("name", None),
+        Sort::Size => ("size", Some("size_bytes")),
+        Sort::Modified => ("modified", Some("modified")),
     };
-    let mut query = Query::new(format!(
-        "SELECT {} FROM nodes{}",
-        NODES.columns,
-        dialect.by_index(index)
-    ));
+    let what = if asked.category.is_some() {
+        "files"
+    } else {
+        "nodes"
+    };
+    let index = dialect.by_index(&format!("{what}_by_{order}"));
+    let mut query = Query::new(format!("SELECT {} FROM nodes{index}", NODES.columns));
     query.bind(" WHERE parent = ", |args| args.push_id(Some(parent.as_u128())));
     query.say(" AND trashed_at IS NULL");
     if let Some(category) = asked.category {
-        query
-            .bind(" AND kind = ", |args| {
-                args.push_text(Some(NodeKind::File.as_str()));
-            })
-            .bind(" AND category = ", |args| args.push_text(Some(category.as_str())));
+        // The kind is written out, not bound: only then does the partial index fit.
+        query.bind(" AND kind = 'file' AND category = ", |args| {
+            args.push_text(Some(category.as_str()));
+        });
     }
     let (beyond, direction) = match asked.order {
         Order::Ascending => (">", ""),
