@@ -10,8 +10,8 @@ const FILE: &str = "hall.lock";
 
 /// Held while this process serves the folder; the system gives it up when the process ends, however it ends.
 ///
-/// Two halls on one folder would each believe their own leases, counters of tickets and locks of accounts for up to a
-/// second, and run two sweeps; a second one is refused instead. Commands take no lock: the database takes theirs.
+/// Throttles, the takeover of uploads and the cutting of transfers are each process's own, so two halls on one folder would
+/// show odd delays; a second one is refused instead. Commands take no lock: the database takes theirs.
 #[derive(Debug)]
 pub(crate) struct DataLock {
     _file: File,
