@@ -1,4 +1,9 @@
 //! Every store of accounts keeps its contract.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! Every catalog keeps the contract of the seam.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! What people and administrators do with accounts ends as promised.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod admin;
 mod credentials;
