@@ -27,7 +27,8 @@ fn set() -> ChangeSet {
 fn setting(key: String) -> Setting {
     Setting {
         key,
-        value: "x".repeat(100),
+        // So much that writing takes long enough to be killed in the middle of it.
+        value: "x".repeat(60_000),
         version: 1,
     }
 }
@@ -74,7 +75,7 @@ fn acknowledged_before_the_kill(path: &Path, round: usize, test: &str) -> Vec<St
         // The harness writes before the first one.
         if let Some((_, key)) = line.unwrap().split_once("acknowledged ") {
             acknowledged.push(key.to_owned());
-            if acknowledged.len() == 60 + 37 * round {
+            if acknowledged.len() == 24 + 13 * round {
                 // The rest of the lines is what it said before the signal reached it.
                 child.kill().unwrap();
             }
@@ -120,7 +121,7 @@ async fn what_was_acknowledged_outlives_a_kill() {
     let path = folder.path().join("campusdisk.db");
     put_drive(&path).await;
     let mut sets = 0;
-    for round in 0..4 {
+    for round in 0..6 {
         let acknowledged =
             acknowledged_before_the_kill(&path, round, "what_was_acknowledged_outlives_a_kill");
         let database = SqliteDatabase::open(&path).await.unwrap();
