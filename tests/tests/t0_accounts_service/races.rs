@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use campusdisk_accounts::{
     AccountChange, AccountKey, AccountQuery, AccountRecord, AccountStore, AccountUpdate, AppToken, Commit,
     Credential, Group, GroupQuery, MemoryAccountStore, NextSignIn, PasswordChange, PasswordHash, SecretHash,
-    Setup, SignIn,
+    Setup, SignIn, TokenId, TokenName, TokenRequest,
 };
-use campusdisk_core::{AccountId, Error, ErrorKind, GroupId, Result};
+use campusdisk_core::{AccountId, Clock as _, Error, ErrorKind, GroupId, RandomIds, Result};
 use campusdisk_testkit::manual::ManualClock;
 use tokio::sync::Mutex;
 
@@ -37,6 +37,7 @@ enum Meddling {
     Locks(AccountId),
     SetsPassword(AccountId),
     Promotes(AccountId),
+    MakesToken(AppToken),
 }
 
 impl Meddler {
@@ -59,16 +60,21 @@ impl Meddler {
     }
 
     async fn meddle(&self, meddling: Meddling) {
-        let (Meddling::Locks(id) | Meddling::SetsPassword(id) | Meddling::Promotes(id)) = &meddling;
+        let id = match &meddling {
+            Meddling::Locks(id) | Meddling::SetsPassword(id) | Meddling::Promotes(id) => id,
+            Meddling::MakesToken(token) => &token.account,
+        };
         let mut record = self.inner.account(AccountKey::Id(id)).await.unwrap().unwrap();
         let replaces = Some(record.version);
         record.version += 1;
+        let mut changes = Vec::new();
         match meddling {
             Meddling::Locks(_) => record.account.locked = true,
             Meddling::SetsPassword(_) => record.password = PasswordHash::from_phc(OTHER_HASH),
             Meddling::Promotes(_) => record.account.admin = true,
+            Meddling::MakesToken(token) => changes.push(AccountChange::PutToken(token)),
         }
-        let changes = [AccountChange::PutAccount { record, replaces }];
+        changes.push(AccountChange::PutAccount { record, replaces });
         assert_eq!(self.inner.commit(&changes).await.unwrap(), Commit::Done);
     }
 }
@@ -216,6 +222,40 @@ async fn a_challenge_is_not_answered_for_somebody_who_is_locked_meanwhile() {
         .await
         .unwrap();
     assert!(matches!(outcome, SignIn::Locked));
+}
+
+#[tokio::test]
+async fn tokens_made_at_the_same_time_count_one_another() {
+    let store = Arc::new(Meddler::default());
+    let world = World::over(
+        store.clone(),
+        Arc::new(ManualClock::new()),
+        config().with_max_tokens_per_account(2),
+    );
+    let ada = world.account("ada").await;
+    let request = TokenRequest {
+        name: TokenName::parse("backup").unwrap(),
+        scopes: None,
+        expires: None,
+    };
+    let first = world
+        .accounts
+        .create_token_for(&OPERATOR, &ada.id, request.clone())
+        .await
+        .unwrap();
+    let rival = AppToken {
+        id: TokenId::generate(world.clock.now(), &RandomIds),
+        hash: SecretHash::of("rival"),
+        ..first.token
+    };
+    *store.before_commit.lock().await = Some(Meddling::MakesToken(rival));
+    let error = world
+        .accounts
+        .create_token_for(&OPERATOR, &ada.id, request)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert_eq!(world.accounts.tokens(&ada.id).await.unwrap().len(), 2);
 }
 
 /// Fails the first, second, third… call of a use-case until it passes; `check` must hold after each.
