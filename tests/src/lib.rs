@@ -9,6 +9,7 @@ mod bytes;
 mod client;
 mod hall;
 mod raw;
+pub mod services;
 mod tus;
 
 pub use self::bytes::{pattern, sha256_hex};
