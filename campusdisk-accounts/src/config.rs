@@ -90,7 +90,7 @@ impl Default for AccountsConfig {
 macro_rules! setters {
     ($($with:ident $name:ident: $type:ty),+ $(,)?) => {
         impl AccountsConfig {$(
-            #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+            #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
             #[must_use]
             pub const fn $with(mut self, $name: $type) -> Self {
                 self.$name = $name;
