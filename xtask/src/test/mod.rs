@@ -158,6 +158,7 @@ impl Run<'_> {
     fn clippy_and_documentation(&mut self) {
         let mut clippy = self.cargo(&["clippy"]);
         clippy.args(PROFILE).args([
+            "--keep-going",
             "--workspace",
             "--all-targets",
             "--all-features",
