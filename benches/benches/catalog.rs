@@ -187,7 +187,8 @@ async fn large_folder(folder: &Path, files: u32) -> Fallible<()> {
         let mut set = ChangeSet::new(ChangeId::from_u128(rand()), SystemClock.now());
         for number in 0..1000 {
             let name = format!("Document {:06} of a student.pdf", chunk * 1000 + number);
-            set.push(file(drive, NodeId::from_u128(rand()), root, &name));
+            let id = NodeId::generate(SystemClock.now(), &RandomIds);
+            set.push(file(drive, id, root, &name));
         }
         catalog.commit(set).await?;
     }
