@@ -53,9 +53,9 @@ impl Hall {
         fs::create_dir_all(folder)?;
         let data = folder.join("data");
         let port = net::free_port()?;
-        let policy = format!(
-            "[policy]\nhash_inline = {hash_inline}\npurge_delay_seconds = 0\nsweep_period_seconds = 5\n"
-        );
+        let hashing = if hash_inline { "inline" } else { "job" };
+        let policy =
+            format!("[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 5000\n");
         fs::write(&config, policy)?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let daemon = Daemon::new(name, folder)

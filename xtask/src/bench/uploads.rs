@@ -44,7 +44,7 @@ pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> R
             "upload of 1 GiB, one tus PATCH, hashing left to a job",
             "MB/s",
             1.2,
-            ("hall, policy.hash_inline = false", &unhashed),
+            ("hall, policy.hashing = \"job\"", &unhashed),
             ("tusd", &tusd),
         )?,
     ];
