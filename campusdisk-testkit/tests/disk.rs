@@ -35,3 +35,14 @@ mod uploads;
 mod versions;
 #[path = "disk/visits.rs"]
 mod visits;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use campusdisk_core::catalog::Catalog;
+use campusdisk_core::memory::MemoryCatalog;
+
+/// A fresh catalog, and what keeps its place.
+async fn catalog() -> (Arc<dyn Catalog>, Box<dyn Any + Send>) {
+    (Arc::new(MemoryCatalog::new()), Box::new(()))
+}

@@ -5,7 +5,7 @@ use campusdisk_core::{AccountId, Actor, ErrorKind};
 
 use crate::fixture::{Fixture, folder, kind, name, names, pattern, policy, put, read};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_copied_folder_has_everything_and_no_byte_was_copied() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -29,7 +29,7 @@ async fn a_copied_folder_has_everything_and_no_byte_was_copied() {
     assert_eq!(read(&desk, file).await.unwrap(), bytes);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_copy_beside_its_original_takes_the_next_free_name() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -44,7 +44,7 @@ async fn a_copy_beside_its_original_takes_the_next_free_name() {
     assert_eq!(kind(desk.copy(file, a, None).await), ErrorKind::AlreadyExists);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_folder_is_not_copied_into_itself_nor_a_root_without_a_name() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -61,7 +61,7 @@ async fn a_folder_is_not_copied_into_itself_nor_a_root_without_a_name() {
     assert_eq!(kind(stranger.copy(file, home, None).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_copy_counts_against_the_quota_and_has_a_largest_size() {
     let mut policy = policy();
     policy.max_copy_nodes = 3;
@@ -83,7 +83,7 @@ async fn a_copy_counts_against_the_quota_and_has_a_largest_size() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_copy_against_the_purge_of_the_last_reference_finds_nothing_and_leaves_nothing() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -103,7 +103,7 @@ async fn a_copy_against_the_purge_of_the_last_reference_finds_nothing_and_leaves
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_folder_is_copied_although_something_in_it_is_purged_meanwhile() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

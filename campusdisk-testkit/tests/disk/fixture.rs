@@ -1,5 +1,6 @@
-//! A service over seams in memory, with a clock that tests move by hand, and calls that fail or wait as told.
+//! A service over the catalog under test and a store in memory, with a clock that tests move by hand, and calls that fail or wait as told.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use campusdisk_core::catalog::record::{BlobState, Content, Drive, NodeKind};
 use campusdisk_core::catalog::{Catalog, ChildrenQuery};
-use campusdisk_core::memory::{MemoryCatalog, MemoryChunkCache, MemoryEvents, MemoryIdentity, MemoryStore};
+use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents, MemoryIdentity, MemoryStore};
 use campusdisk_core::storage::{BlobKey, BlobStore, StoreInfo, StoreName};
 use campusdisk_core::{
     AccountId, Actor, AppendOptions, Appended, CampusDisk, Desk, EntryName, ErrorKind, NodeId, Policy,
@@ -32,6 +33,8 @@ pub(crate) struct Fixture {
     pub(crate) events: MemoryEvents,
     pub(crate) gates: Gates,
     pub(crate) faults: Faults,
+    /// Where the catalog lies, for as long as it is used.
+    _place: Box<dyn Any + Send>,
 }
 
 pub(crate) fn policy() -> Policy {
@@ -39,6 +42,7 @@ pub(crate) fn policy() -> Policy {
     policy.tail_bytes = 100;
     policy.purge_delay = Duration::ZERO;
     policy.lease_batch = 4;
+    policy.takeover_wait = Duration::from_secs(1);
     policy
 }
 
@@ -64,7 +68,7 @@ impl Fixture {
         spawner: Arc<dyn Spawner>,
     ) -> Self {
         let gates = Gates::default();
-        let catalog: Arc<dyn Catalog> = Arc::new(MemoryCatalog::new());
+        let (catalog, place) = crate::catalog().await;
         let store: Arc<dyn BlobStore> = Arc::new(MemoryStore::new(info).with_piece_bytes(100));
         let gated = GatedStore {
             inner: store.clone(),
@@ -99,6 +103,7 @@ impl Fixture {
             events,
             gates,
             faults,
+            _place: place,
         }
     }
 

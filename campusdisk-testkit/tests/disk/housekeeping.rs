@@ -10,7 +10,7 @@ use futures::StreamExt;
 use crate::fixture::{Fixture, append, folder, kind, name, pattern, policy, put, read, upload};
 use crate::shares::{share, visit};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_blobs_of_dead_writers_are_condemned_when_their_lease_is_over_and_deleted_after_the_delay() {
     let mut policy = policy();
     policy.purge_delay = Duration::from_secs(86_400);
@@ -41,7 +41,7 @@ async fn the_blobs_of_dead_writers_are_condemned_when_their_lease_is_over_and_de
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn expired_uploads_and_trash_go_and_whatever_lives_stays() {
     let mut policy = policy();
     policy.batch_rows = 2;
@@ -72,7 +72,7 @@ async fn expired_uploads_and_trash_go_and_whatever_lives_stays() {
     assert_eq!(fixture.objects().await.len(), 2);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_blob_whose_deletion_fails_is_deleted_by_a_later_sweep() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -97,7 +97,7 @@ async fn a_blob_whose_deletion_fails_is_deleted_by_a_later_sweep() {
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn events_are_relayed_once_in_the_order_they_happened_also_by_two_instances() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -130,7 +130,7 @@ async fn events_are_relayed_once_in_the_order_they_happened_also_by_two_instance
     assert_eq!(kinds, expected);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_relay_that_was_overtaken_sends_nothing_old_after_newer_events() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -156,7 +156,7 @@ async fn a_relay_that_was_overtaken_sends_nothing_old_after_newer_events() {
     assert_eq!(ids.len(), 2, "each once");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_running_transfers_of_a_locked_account_end() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -181,7 +181,7 @@ async fn the_running_transfers_of_a_locked_account_end() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn running_transfers_end_with_the_share_the_role_or_the_place_they_go_by() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -222,7 +222,7 @@ async fn running_transfers_end_with_the_share_the_role_or_the_place_they_go_by()
     assert_eq!(kind(own.next().await.unwrap()), ErrorKind::Denied);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_new_layout_has_the_same_bytes_and_lets_the_old_blobs_go() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -244,7 +244,7 @@ async fn a_new_layout_has_the_same_bytes_and_lets_the_old_blobs_go() {
     assert_eq!(kind(fixture.disk.relayout(missing).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_rows_of_leased_keys_go_with_the_instance_that_leased_them() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

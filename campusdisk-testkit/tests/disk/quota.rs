@@ -17,7 +17,7 @@ async fn counters(desk: &Desk) -> (u64, u64) {
     (home.used_bytes, home.reserved_bytes)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn uploads_that_race_for_the_last_room_get_it_once() {
     let fixture = Fixture::new().await;
     let desk = with_quota(&fixture, 2500).await;
@@ -42,7 +42,7 @@ async fn uploads_that_race_for_the_last_room_get_it_once() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_reservation_is_set_free_by_termination_expiry_and_bytes_that_are_not_the_declared_ones() {
     let fixture = Fixture::new().await;
     let desk = with_quota(&fixture, 2000).await;
@@ -69,7 +69,7 @@ async fn a_reservation_is_set_free_by_termination_expiry_and_bytes_that_are_not_
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_upload_of_unknown_length_reserves_as_it_grows_and_keeps_what_had_room() {
     let fixture = Fixture::new().await;
     let desk = with_quota(&fixture, 2500).await;
@@ -91,7 +91,7 @@ async fn an_upload_of_unknown_length_reserves_as_it_grows_and_keeps_what_had_roo
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_put_of_unknown_length_stops_where_the_room_ends() {
     let fixture = Fixture::new().await;
     let desk = with_quota(&fixture, 2500).await;
@@ -117,7 +117,7 @@ async fn a_put_of_unknown_length_stops_where_the_room_ends() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_quota_set_below_what_is_used_deletes_nothing_and_lets_nothing_in() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -142,7 +142,7 @@ async fn a_quota_set_below_what_is_used_deletes_nothing_and_lets_nothing_in() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn no_file_is_larger_than_the_policy_allows() {
     let mut policy = policy();
     policy.max_file_bytes = 1500;
@@ -170,7 +170,7 @@ async fn no_file_is_larger_than_the_policy_allows() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_upload_whose_folder_moves_to_another_drive_frees_the_drive_it_reserved_in() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

@@ -14,7 +14,7 @@ fn places_a_file(change: &Change) -> bool {
     matches!(change, Change::Put(Record::Content(_)))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_commit_slower_than_its_leases_fails_and_no_file_refers_to_a_condemned_blob() {
     let mut policy = policy();
     policy.purge_delay = Duration::from_secs(60);
@@ -33,7 +33,7 @@ async fn a_commit_slower_than_its_leases_fails_and_no_file_refers_to_a_condemned
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_extension_slower_than_its_leases_fails_and_the_upload_goes_on_where_it_stood() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -60,7 +60,7 @@ async fn elsewhere(fixture: &Fixture, desk: &Desk) -> (CampusDisk, Desk) {
     (disk, desk)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_writer_that_was_taken_over_and_wakes_up_later_changes_nothing() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -93,7 +93,7 @@ async fn a_writer_that_was_taken_over_and_wakes_up_later_changes_nothing() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_taken_over_writer_that_wakes_up_at_its_last_byte_makes_no_file() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -121,7 +121,7 @@ async fn a_taken_over_writer_that_wakes_up_at_its_last_byte_makes_no_file() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_asked_for_again_and_applied_once() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -160,7 +160,7 @@ async fn a_commit_whose_answer_was_lost_is_asked_for_again_and_applied_once() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_slow_reader_goes_on_over_a_new_layout_whose_old_blobs_are_deleted() {
     use futures::StreamExt;
     let fixture = Fixture::new().await;
@@ -198,7 +198,7 @@ async fn a_slow_reader_goes_on_over_a_new_layout_whose_old_blobs_are_deleted() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_new_layout_made_twice_at_once_is_made_once() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -235,7 +235,7 @@ async fn a_new_layout_made_twice_at_once_is_made_once() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn two_joins_of_one_part_at_once_make_two_whole_files_and_count_both() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -263,7 +263,7 @@ async fn two_joins_of_one_part_at_once_make_two_whole_files_and_count_both() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_join_of_a_part_that_is_given_up_meanwhile_finds_nothing() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -280,7 +280,7 @@ async fn a_join_of_a_part_that_is_given_up_meanwhile_finds_nothing() {
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn of_two_requests_that_begin_to_write_one_upload_at_once_only_one_writes() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -315,7 +315,7 @@ async fn of_two_requests_that_begin_to_write_one_upload_at_once_only_one_writes(
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_request_that_begins_to_write_long_after_it_looked_does_not_set_the_upload_back() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -336,7 +336,7 @@ async fn a_request_that_begins_to_write_long_after_it_looked_does_not_set_the_up
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn sixty_four_that_race_for_one_name_or_one_file_all_arrive() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -357,7 +357,7 @@ async fn sixty_four_that_race_for_one_name_or_one_file_all_arrive() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn puts_and_uploads_that_race_for_one_name_all_arrive() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -392,7 +392,7 @@ async fn puts_and_uploads_that_race_for_one_name_all_arrive() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_upload_that_refuses_taken_names_and_loses_one_at_the_last_moment_says_so() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -409,7 +409,7 @@ async fn an_upload_that_refuses_taken_names_and_loses_one_at_the_last_moment_say
     assert_eq!(names(&desk, root).await, ["f"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_put_that_lost_its_file_to_another_condition_changes_nothing() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -437,7 +437,7 @@ async fn a_put_that_lost_its_file_to_another_condition_changes_nothing() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_sweep_of_a_blob_that_is_attached_meanwhile_leaves_it_and_condemns_the_others() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -474,7 +474,7 @@ async fn the_sweep_of_a_blob_that_is_attached_meanwhile_leaves_it_and_condemns_t
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_merge_of_pieces_that_loses_to_a_join_leaves_the_reservation_as_the_join_left_it() {
     let mut policy = policy();
     policy.max_extents = 2;

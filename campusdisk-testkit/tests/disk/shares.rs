@@ -38,7 +38,7 @@ pub(crate) async fn fetch(visit: &Visit, ticket: Option<&str>, start: u64, end: 
         .await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_shared_file_is_read_by_anybody_with_the_link_until_it_is_revoked() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -62,7 +62,7 @@ async fn a_shared_file_is_read_by_anybody_with_the_link_until_it_is_revoked() {
     assert_eq!(kind(unknown), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn conditions_that_make_no_sense_and_foreign_nodes_are_refused() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -114,7 +114,7 @@ async fn conditions_that_make_no_sense_and_foreign_nodes_are_refused() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_share_lives_only_while_its_time_its_node_its_maker_and_their_rights_do() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -164,7 +164,7 @@ async fn a_share_lives_only_while_its_time_its_node_its_maker_and_their_rights_d
     assert!(desk.shares(None, 10).await.unwrap().items.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_share_answers_only_in_its_networks() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -184,7 +184,7 @@ async fn a_share_answers_only_in_its_networks() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_password_opens_a_share_with_a_ticket_of_that_share_only() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -209,7 +209,7 @@ async fn a_password_opens_a_share_with_a_ticket_of_that_share_only() {
     assert_eq!(kind(open.admit(Some("AAAA"))), ErrorKind::Denied);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn guesses_are_slowed_for_a_share_and_for_an_address_also_when_they_come_at_once() {
     let mut policy = policy();
     policy.address_tries_per_minute = 3;
@@ -256,7 +256,7 @@ async fn guesses_are_slowed_for_a_share_and_for_an_address_also_when_they_come_a
     assert!(matches!(guess("10.0.0.9", "pw").await, Unlock::Open(_)));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_upload_through_a_drop_share_is_its_visitors_and_counts_for_its_maker() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -316,7 +316,7 @@ async fn an_upload_through_a_drop_share_is_its_visitors_and_counts_for_its_maker
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_shared_folder_shows_what_lies_inside_and_nothing_else() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

@@ -13,7 +13,7 @@ async fn trashed(desk: &Desk) -> Vec<NodeId> {
     page.items.iter().map(|node| node.id).collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_deleted_folder_is_out_of_sight_with_all_below_it_and_comes_back_whole() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -34,7 +34,7 @@ async fn a_deleted_folder_is_out_of_sight_with_all_below_it_and_comes_back_whole
     assert_eq!(kind(desk.trash(root, None).await), ErrorKind::InvalidInput);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_restored_file_whose_name_is_taken_refuses_or_takes_another() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -50,7 +50,7 @@ async fn a_restored_file_whose_name_is_taken_refuses_or_takes_another() {
     assert_eq!(read(&desk, old).await.unwrap(), pattern(5));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_restored_without_its_folder_goes_into_the_root() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -68,7 +68,7 @@ async fn what_is_restored_without_its_folder_goes_into_the_root() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_restore_whose_folder_is_deleted_meanwhile_goes_into_the_root() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -86,7 +86,7 @@ async fn a_restore_whose_folder_is_deleted_meanwhile_goes_into_the_root() {
     assert_eq!(restore.await.unwrap().unwrap().parent, Some(root));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn only_managers_purge_and_only_contributors_see_the_trash() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -113,7 +113,7 @@ async fn only_managers_purge_and_only_contributors_see_the_trash() {
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_trash_is_listed_in_pages_latest_first_and_emptied_whole() {
     let mut policy = policy();
     policy.batch_rows = 2;
@@ -145,7 +145,7 @@ async fn the_trash_is_listed_in_pages_latest_first_and_emptied_whole() {
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_purge_that_comes_too_late_leaves_what_was_restored() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -165,7 +165,7 @@ async fn a_purge_that_comes_too_late_leaves_what_was_restored() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_restore_that_comes_too_late_finds_nothing_and_revives_nothing() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

@@ -24,7 +24,7 @@ async fn moved(desk: &Desk, node: NodeId, parent: NodeId) -> Result<()> {
     desk.update(node, to(parent)).await.map(drop)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_persons_own_drive_is_made_once_even_when_asked_for_at_once() {
     let fixture = Fixture::new().await;
     let desk = fixture.desk("alice");
@@ -33,7 +33,7 @@ async fn a_persons_own_drive_is_made_once_even_when_asked_for_at_once() {
     assert_eq!(desk.drives().await.unwrap().len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_folder_needs_a_free_name_a_folder_and_the_right() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -69,7 +69,7 @@ async fn a_folder_needs_a_free_name_a_folder_and_the_right() {
     assert_eq!(kind(stranger.node(made).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn no_folder_lies_deeper_than_the_policy_allows() {
     let mut policy = policy();
     policy.max_depth = 3;
@@ -87,7 +87,7 @@ async fn no_folder_lies_deeper_than_the_policy_allows() {
     assert_eq!(kind(moved(&desk, other, at).await), ErrorKind::InvalidInput);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_renamed_node_is_found_by_its_new_name_only() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -111,7 +111,7 @@ async fn a_renamed_node_is_found_by_its_new_name_only() {
     assert_eq!(kind(desk.update(file, stale).await), ErrorKind::Changed);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_moved_folder_takes_all_below_it_along_and_never_into_itself() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -136,7 +136,7 @@ async fn is_reachable(desk: &Desk, node: NodeId) -> bool {
         .is_ok_and(|path| path.first().is_some_and(|top| top.parent.is_none()))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn two_moves_at_once_can_not_make_a_cycle() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -153,7 +153,7 @@ async fn two_moves_at_once_can_not_make_a_cycle() {
     assert!(is_reachable(&desk, a).await && is_reachable(&desk, b).await);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn two_moves_between_drives_at_once_can_not_make_a_cycle() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -179,7 +179,7 @@ async fn two_moves_between_drives_at_once_can_not_make_a_cycle() {
     assert!(is_reachable(&desk, a).await && is_reachable(&desk, b).await);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_move_to_another_drive_takes_its_usage_along_and_needs_room_there() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -202,7 +202,7 @@ async fn a_move_to_another_drive_takes_its_usage_along_and_needs_room_there() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn pages_of_a_folder_show_every_entry_once_in_each_order() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -244,7 +244,7 @@ async fn pages_of_a_folder_show_every_entry_once_in_each_order() {
     assert_eq!(kind(listing), ErrorKind::InvalidInput);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn search_finds_parts_of_names_in_any_case_but_nothing_deleted_or_foreign() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

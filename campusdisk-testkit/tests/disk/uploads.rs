@@ -28,7 +28,7 @@ fn of_length(len_bytes: u64) -> AppendOptions {
     options
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_taken_name_is_evaded_replaced_or_refused_as_the_upload_says() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -55,7 +55,7 @@ async fn a_taken_name_is_evaded_replaced_or_refused_as_the_upload_says() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_upload_whose_name_is_taken_at_its_end_keeps_its_bytes_until_the_name_is_free() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -84,7 +84,7 @@ async fn an_upload_whose_name_is_taken_at_its_end_keeps_its_bytes_until_the_name
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_folder_with_the_name_is_never_replaced() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -99,7 +99,7 @@ async fn a_folder_with_the_name_is_never_replaced() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn folders_on_the_way_are_made_once_by_uploads_that_race_and_no_name_is_evaded() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -138,7 +138,7 @@ async fn folders_on_the_way_are_made_once_by_uploads_that_race_and_no_name_is_ev
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_declared_sha256_is_verified_before_the_file_appears_also_when_hashing_is_left_to_a_job() {
     for inline in [true, false] {
         let mut policy = policy();
@@ -166,7 +166,7 @@ async fn a_declared_sha256_is_verified_before_the_file_appears_also_when_hashing
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_content_that_the_actor_may_read_already_is_uploaded_at_once_and_no_foreign_one() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -182,7 +182,7 @@ async fn a_content_that_the_actor_may_read_already_is_uploaded_at_once_and_no_fo
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_content_purged_before_it_is_taken_over_is_uploaded_the_ordinary_way() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -202,7 +202,7 @@ async fn a_content_purged_before_it_is_taken_over_is_uploaded_the_ordinary_way()
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_empty_file_is_complete_at_once() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -216,7 +216,7 @@ async fn an_empty_file_is_complete_at_once() {
     assert_eq!(names(&desk, root).await, ["empty", "late"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_append_with_a_checksum_counts_whole_or_not_at_all() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -258,7 +258,7 @@ async fn an_append_with_a_checksum_counts_whole_or_not_at_all() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_length_is_declared_once_and_not_below_what_is_stored() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -289,7 +289,7 @@ async fn a_length_is_declared_once_and_not_below_what_is_stored() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_running_writer_keeps_what_it_has_when_another_request_asks_also_while_bytes_keep_coming() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -323,7 +323,7 @@ async fn a_running_writer_keeps_what_it_has_when_another_request_asks_also_while
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn many_tiny_appends_make_no_tiny_blobs() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -342,7 +342,7 @@ async fn many_tiny_appends_make_no_tiny_blobs() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn many_small_pieces_are_merged_and_whole_parts_are_left_alone() {
     let mut policy = policy();
     policy.max_extents = 4;
@@ -370,7 +370,7 @@ async fn many_small_pieces_are_merged_and_whole_parts_are_left_alone() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_transfer_slower_than_the_leases_of_its_blobs_arrives_all_the_same() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -405,7 +405,7 @@ async fn a_transfer_slower_than_the_leases_of_its_blobs_arrives_all_the_same() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn only_finished_parts_of_ones_own_are_joined_and_a_joined_upload_takes_no_bytes() {
     let mut policy = policy();
     policy.max_join_parts = 2;
@@ -446,7 +446,7 @@ async fn only_finished_parts_of_ones_own_are_joined_and_a_joined_upload_takes_no
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_part_whose_length_was_declared_after_its_bytes_is_joined_with_its_tail() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -468,7 +468,7 @@ async fn a_part_whose_length_was_declared_after_its_bytes_is_joined_with_its_tai
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_joined_file_gets_its_sha256_from_a_job() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -509,7 +509,7 @@ async fn a_joined_file_gets_its_sha256_from_a_job() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_unfinished_uploads_of_a_person_are_listed_in_pages() {
     let fixture = Fixture::new().await;
     let (desk, _) = fixture.alice().await;
@@ -532,7 +532,7 @@ async fn the_unfinished_uploads_of_a_person_are_listed_in_pages() {
     assert_eq!(seen.iter().map(|facts| facts.id).collect::<Vec<_>>(), begun);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_stopping_service_keeps_what_running_uploads_sent_and_takes_no_new_ones() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

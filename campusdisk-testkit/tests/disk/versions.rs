@@ -4,7 +4,7 @@ use campusdisk_core::{ErrorKind, PutOptions};
 
 use crate::fixture::{Fixture, folder, kind, name, pattern, put, read, sha256};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_overwritten_file_keeps_its_earlier_contents_and_goes_back_to_them() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -32,7 +32,7 @@ async fn an_overwritten_file_keeps_its_earlier_contents_and_goes_back_to_them() 
     assert!(fixture.objects().await.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_conditions_of_a_put_hold_at_its_beginning_and_at_its_end() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -61,7 +61,7 @@ async fn the_conditions_of_a_put_hold_at_its_beginning_and_at_its_end() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_put_refuses_folders_wrong_lengths_and_nothing_of_it_stays() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;

@@ -11,7 +11,7 @@ async fn limited(fixture: &Fixture, size: usize, limit: u32) -> campusdisk_core:
     share(&desk, file, |spec| spec.max_downloads = Some(limit)).await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_spent_ticket_fetches_twice_the_size_and_not_a_byte_more() {
     let fixture = Fixture::new().await;
     let made = limited(&fixture, 1500, 1).await;
@@ -38,7 +38,7 @@ async fn a_spent_ticket_fetches_twice_the_size_and_not_a_byte_more() {
     assert_eq!(kind(fetch(&other, None, 0, 1).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn bytes_that_were_never_sent_go_back_into_the_budget() {
     let fixture = Fixture::new().await;
     let made = limited(&fixture, 1500, 1).await;
@@ -64,7 +64,7 @@ async fn bytes_that_were_never_sent_go_back_into_the_budget() {
     assert_eq!(kind(fetch(&open, None, 0, 1).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn as_many_clients_as_the_limit_says_get_in_when_all_come_at_once() {
     let fixture = Fixture::new().await;
     let made = limited(&fixture, 1500, 3).await;
@@ -90,7 +90,7 @@ async fn as_many_clients_as_the_limit_says_get_in_when_all_come_at_once() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn ranges_of_one_client_that_come_at_once_spend_one_download_and_stay_in_its_budget() {
     let fixture = Fixture::new().await;
     let made = limited(&fixture, 1500, 1).await;
@@ -105,7 +105,7 @@ async fn ranges_of_one_client_that_come_at_once_spend_one_download_and_stay_in_i
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_ticket_of_an_address_is_the_same_client_as_the_address() {
     let fixture = Fixture::new().await;
     let made = limited(&fixture, 1500, 1).await;
@@ -129,7 +129,7 @@ async fn the_ticket_of_an_address_is_the_same_client_as_the_address() {
     assert_eq!(kind(fetch(&moved, Some(&page), 0, 1).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn in_a_shared_folder_the_budget_is_that_of_the_whole_folder() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
@@ -155,7 +155,7 @@ async fn in_a_shared_folder_the_budget_is_that_of_the_whole_folder() {
     assert_eq!(kind(get(small, 10).await), ErrorKind::NotFound);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn saving_copies_into_ones_own_drive_and_takes_the_budget_of_a_whole_download() {
     let mut policy = crate::fixture::policy();
     policy.ticket_slice_bytes = 100;
