@@ -42,7 +42,7 @@ pub(crate) fn policy() -> Policy {
     policy.tail_bytes = 100;
     policy.purge_delay = Duration::ZERO;
     policy.lease_batch = 4;
-    policy.takeover_wait = Duration::from_secs(1);
+    policy.takeover_wait = Duration::from_secs(3);
     policy
 }
 
