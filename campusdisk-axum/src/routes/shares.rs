@@ -155,7 +155,7 @@ struct ShareBody {
     url: String,
     /// The node it shares.
     node: String,
-    /// That node's name; null while it is in the trash.
+    /// That node's name; null when it was deleted just now.
     name: Option<String>,
     /// Whether visitors have to know a password.
     needs_password: bool,

@@ -220,6 +220,12 @@ pub enum Bulk {
         /// Its new drive.
         drive: DriveId,
     },
+    /// Ends the shares, that have not ended, of a node and of all that lies below it without having been deleted before, at
+    /// the set's time, and raises their version. Its rows are those shares. Does nothing when the node is not there.
+    EndShares {
+        /// The node, live or trashed.
+        root: NodeId,
+    },
     /// Sets a drive's counters to what [`recount`](super::Ledger::recount) says.
     Recount {
         /// The drive.

@@ -374,7 +374,7 @@ pub struct Share {
     pub drop: bool,
     /// When it was made.
     pub created: Timestamp,
-    /// When it was revoked, or its node purged.
+    /// When it was revoked, or its node deleted.
     pub ended: Option<Timestamp>,
     /// Raised by one with each `Put`.
     pub version: u64,

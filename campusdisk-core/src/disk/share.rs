@@ -50,7 +50,7 @@ pub struct ShareSpec {
 pub struct ShareFacts {
     /// The share.
     pub share: Share,
-    /// What it shares; `None` while that is in the trash or gone.
+    /// What it shares; `None` when that was deleted just now.
     pub node: Option<Node>,
 }
 

@@ -18,7 +18,7 @@ pub enum Restore {
 }
 
 impl Desk {
-    /// Puts a node into the trash. What is below it goes out of sight with it, and so do the shares of all that.
+    /// Puts a node into the trash. What is below it goes out of sight with it, and the shares of all that end.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied), [`Changed`](ErrorKind::Changed) when it has none of the expected versions,
@@ -57,6 +57,7 @@ impl Desk {
             ..old.clone()
         };
         set.push(node.clone());
+        set.push(Bulk::EndShares { root: id });
         set.push(self.shared.node_event(&self.actor.account, "node.trashed", &node));
         self.shared.commit(set).await.map(drop)
     }
@@ -87,7 +88,7 @@ impl Desk {
         Ok(super::browse::page(rows, limit, cursor))
     }
 
-    /// Takes a node out of the trash: to its folder, or, where that is gone, into the drive's root.
+    /// Takes a node out of the trash: to its folder, or, where that is gone, into the drive's root. Its shares stay ended.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when it is not in the actor's trash, [`AlreadyExists`](ErrorKind::AlreadyExists) when its name is taken and that is refused.
@@ -142,6 +143,8 @@ impl Desk {
             ..old
         };
         set.push(node.clone());
+        // Also those that were on their way into the catalog, or moved with their file below the node, while it was deleted.
+        set.push(Bulk::EndShares { root: id });
         set.push(
             self.shared
                 .node_event(&self.actor.account, "node.restored", &node),

@@ -18,6 +18,11 @@ pub(super) async fn apply(session: &mut Session, bulk: &Bulk, at: Timestamp) -> 
     match *bulk {
         Bulk::Purge { root, limit } => purge(session, root, limit as usize, at).await,
         Bulk::Rehome { root, drive } => rehome(session, root, drive).await,
+        Bulk::EndShares { root } => {
+            let args = Args::new().time(at).id(root.as_u128());
+            let rows = session.execute(END_SHARES, args).await?;
+            Ok(BulkOutcome { rows, done: true })
+        }
         Bulk::Recount { drive } => recount(session, drive).await,
         Bulk::Forget { before } => {
             let forget = "DELETE FROM applied_sets WHERE at < $1";
@@ -26,6 +31,14 @@ pub(super) async fn apply(session: &mut Session, bulk: &Bulk, at: Timestamp) -> 
         }
     }
 }
+
+/// Ends the open shares of a node, `$2`, and of what lies below it. What was deleted before lost its shares then, and one
+/// partial index is walked.
+const END_SHARES: &str = "WITH RECURSIVE below (id) AS (\
+    SELECT id FROM nodes WHERE id = $2 \
+    UNION ALL SELECT n.id FROM below JOIN nodes n ON n.parent = below.id WHERE n.trashed_at IS NULL) \
+    UPDATE shares SET ended = $1, version = version + 1 \
+    WHERE ended IS NULL AND node IN (SELECT id FROM below)";
 
 async fn purge(session: &mut Session, root: NodeId, limit: usize, at: Timestamp) -> Outcome<BulkOutcome> {
     let marked = session.locking("SELECT 1 FROM nodes WHERE id = $1 AND trashed_at IS NOT NULL");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use campusdisk_core::catalog::record::{Blob, BlobState, Content, Drive, Node, Version};
+use campusdisk_core::catalog::record::{Blob, BlobState, Content, Drive, Node, Share, Version};
 use campusdisk_core::catalog::{BlobStep, Bound, Bulk, BulkOutcome, Catalog, Change, Counter, Expect};
 use campusdisk_core::{DriveId, ErrorKind, NodeId};
 
@@ -288,6 +288,62 @@ pub async fn c1_purging_what_is_not_trashed_does_nothing(catalog: Arc<dyn Catalo
     );
     assert_eq!(desk.read_node(file.id).await, Some(file));
     assert_eq!(desk.read_drive(drive.id).await.used_bytes, 4);
+}
+
+pub async fn c1_ending_shares_takes_those_of_a_node_and_of_what_lies_below_it(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let drive = desk.drive().await;
+    let top = inside(&desk, &drive, drive.root, "top").await;
+    let deep = inside(&desk, &drive, top.id, "deep").await;
+    let mut file = desk.file(&drive, "file");
+    file.parent = Some(deep.id);
+    let beside = inside(&desk, &drive, drive.root, "beside").await;
+    // Deleted before by itself: what is in it is no part of what is deleted now.
+    let mut older = desk.folder(&drive, "older");
+    older.parent = Some(top.id);
+    let mut in_older = desk.file(&drive, "in older");
+    in_older.parent = Some(older.id);
+    desk.apply(vec![
+        file.clone().into(),
+        trashed(older.clone(), at(-9), at(90)).into(),
+        in_older.clone().into(),
+    ])
+    .await;
+    let of = |node: &Node| desk.share(node.id);
+    let mut revoked = of(&file);
+    revoked.ended = Some(at(-50));
+    let ended = [of(&top), of(&deep), of(&file), of(&file)];
+    let kept = [of(&beside), of(&older), of(&in_older), revoked];
+    let all = ended.iter().chain(&kept).cloned();
+    desk.apply(all.map(Change::from).collect()).await;
+
+    // In the set that deletes the folder, as the service does, and once more when it comes back.
+    let end = Bulk::EndShares { root: top.id };
+    let mut set = desk.set(vec![
+        trashed(top.clone(), at(0), at(9)).into(),
+        end.clone().into(),
+    ]);
+    set.at = at(77);
+    let committed = desk.catalog.commit(set).await.expect("applied");
+    assert_eq!(committed.bulk, [BulkOutcome { rows: 4, done: true }]);
+    let again = desk.apply(vec![top.into(), end.into()]).await;
+    assert_eq!(again.bulk, [BulkOutcome { rows: 0, done: true }]);
+    for share in ended {
+        let row = desk.catalog.share(share.id).await.expect("answered");
+        let expected = Share {
+            ended: Some(at(77)),
+            version: 2,
+            ..share
+        };
+        assert_eq!(row, Some(expected));
+    }
+    for share in kept {
+        let row = desk.catalog.share(share.id).await.expect("answered");
+        assert_eq!(row, Some(share));
+    }
+    let root = NodeId::from_u128(9999);
+    let nothing = desk.put(Bulk::EndShares { root }).await;
+    assert_eq!(nothing.bulk, [BulkOutcome { rows: 0, done: true }]);
 }
 
 pub async fn c7_rehoming_passes_nodes_versions_and_usage_on(catalog: Arc<dyn Catalog>) {

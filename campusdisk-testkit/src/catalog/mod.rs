@@ -133,6 +133,7 @@ macro_rules! catalog_conformance {
                 c1_purging_a_wide_folder_takes_the_batches_it_says,
                 c1_purging_takes_what_was_trashed_before_inside,
                 c1_purging_what_is_not_trashed_does_nothing,
+                c1_ending_shares_takes_those_of_a_node_and_of_what_lies_below_it,
                 c7_rehoming_passes_nodes_versions_and_usage_on,
                 c7_rehoming_keeps_within_the_quota_of_the_new_drive,
                 c7_a_recount_sets_the_counters_right,

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use campusdisk_core::catalog::record::{Role, Share, Subject};
+use campusdisk_core::catalog::{Change, Record};
 use campusdisk_core::{
-    AccountId, CampusDisk, Desk, ErrorKind, NodeId, Restore, Result, SharePassword, ShareSpec, Span, Unlock,
-    Visit, Visitor,
+    AccountId, CampusDisk, Desk, ErrorKind, NodeId, NodeUpdate, Restore, Result, SharePassword, ShareSpec,
+    Span, Unlock, Visit, Visitor,
 };
 use futures::StreamExt;
 
@@ -130,10 +131,11 @@ async fn a_share_lives_only_while_its_time_its_node_its_maker_and_their_rights_d
     let made = share(&desk, file, |_| {}).await;
     desk.trash(a, None).await.unwrap();
     assert!(!lives(&made).await);
-    assert!(desk.shares(None, 1).await.unwrap().items[0].node.is_none());
+    assert!(desk.shares(None, 10).await.unwrap().items.is_empty());
     desk.restore(a, Restore::Fail).await.unwrap();
-    assert!(lives(&made).await);
+    assert!(!lives(&made).await, "a share does not come back with its file");
 
+    let made = share(&desk, file, |_| {}).await;
     fixture.identity.lock(&desk.actor().account);
     assert!(!lives(&made).await);
     fixture.identity.admit(desk.actor().clone());
@@ -162,6 +164,42 @@ async fn a_share_lives_only_while_its_time_its_node_its_maker_and_their_rights_d
     desk.purge(a).await.unwrap();
     assert!(!lives(&made).await);
     assert!(desk.shares(None, 10).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn a_share_made_or_moved_while_its_folder_is_deleted_does_not_come_back_with_it() {
+    let fixture = Fixture::new().await;
+    let (desk, root) = fixture.alice().await;
+    let a = folder(&desk, root, "a").await;
+    let deep = folder(&desk, a, "deep").await;
+    let file = put(&desk, deep, "f", &pattern(5)).await.unwrap();
+    let comer = put(&desk, root, "comer", &pattern(5)).await.unwrap();
+    let of_comer = share(&desk, comer, |_| {}).await;
+
+    let gate = fixture
+        .gates
+        .hold_commit(|change| matches!(change, Change::Put(Record::Share(_))));
+    let sharer = desk.clone();
+    let sharing = tokio::spawn(async move { sharer.share(file, ShareSpec::default()).await });
+    gate.arrived().await;
+    let gate_of_move = fixture
+        .gates
+        .hold_commit(move |change| matches!(change, Change::Put(Record::Node(node)) if node.id == comer));
+    let mover = desk.clone();
+    let mut to = NodeUpdate::default();
+    to.parent = Some(deep);
+    let moving = tokio::spawn(async move { mover.update(comer, to).await });
+    gate_of_move.arrived().await;
+
+    desk.trash(a, None).await.unwrap();
+    gate.open();
+    gate_of_move.open();
+    let (made, _) = sharing.await.unwrap().unwrap();
+    moving.await.unwrap().unwrap();
+    desk.restore(a, Restore::Fail).await.unwrap();
+    for made in [made, of_comer] {
+        assert_eq!(kind(visit(&fixture.disk, &made).await), ErrorKind::NotFound);
+    }
 }
 
 #[tokio::test]

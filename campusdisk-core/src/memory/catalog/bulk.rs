@@ -1,6 +1,6 @@
 //! Changes of many rows at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::apply::add_within;
 use super::state::State;
@@ -12,6 +12,7 @@ impl State {
         match *bulk {
             Bulk::Purge { root, limit } => Ok(self.purge(root, limit, at)),
             Bulk::Rehome { root, drive } => self.rehome(root, drive),
+            Bulk::EndShares { root } => Ok(self.end_shares_below(root, at)),
             Bulk::Recount { drive } => Ok(self.recount_drive(drive)),
             Bulk::Forget { before } => Ok(self.forget(before)),
         }
@@ -21,7 +22,7 @@ impl State {
         if self.nodes.get(&root).is_none_or(|node| node.trashed.is_none()) {
             return BulkOutcome { rows: 0, done: true };
         }
-        let mut doomed = self.subtree(root);
+        let mut doomed = self.subtree(root, Below::All);
         let done = doomed.len() <= limit as usize;
         // Folders come before what is in them, so the last ones have nothing under them that stays.
         doomed.reverse();
@@ -48,19 +49,35 @@ impl State {
             });
             self.release_content(version.content);
         }
-        let shares: Vec<_> = self
+        self.end_shares(&HashSet::from([id]), at);
+        self.remove_node(id);
+    }
+
+    fn end_shares_below(&mut self, root: NodeId, at: Timestamp) -> BulkOutcome {
+        let nodes = match self.nodes.contains(&root) {
+            true => self.subtree(root, Below::Live).into_iter().collect(),
+            false => HashSet::new(),
+        };
+        BulkOutcome {
+            rows: self.end_shares(&nodes, at),
+            done: true,
+        }
+    }
+
+    fn end_shares(&mut self, nodes: &HashSet<NodeId>, at: Timestamp) -> u64 {
+        let open: Vec<_> = self
             .shares
             .values()
-            .filter(|share| share.node == id && share.ended.is_none())
+            .filter(|share| share.ended.is_none() && nodes.contains(&share.node))
             .map(|share| share.id)
             .collect();
-        for share in shares {
-            self.shares.update(&share, |share| {
+        for share in &open {
+            self.shares.update(share, |share| {
                 share.ended = Some(at);
                 share.version += 1;
             });
         }
-        self.remove_node(id);
+        open.len() as u64
     }
 
     fn release_content(&mut self, id: ContentId) {
@@ -89,7 +106,7 @@ impl State {
         }
         let mut rows = 0;
         let mut passed: BTreeMap<DriveId, u64> = BTreeMap::new();
-        for id in self.subtree(root) {
+        for id in self.subtree(root, Below::All) {
             if self.nodes.get(&id).is_some_and(|node| node.drive != drive) {
                 self.nodes.update(&id, |node| node.drive = drive);
                 rows += 1;
@@ -161,8 +178,8 @@ impl State {
         }
     }
 
-    /// The node and all that is under it, trashed or not, each folder before what is in it.
-    fn subtree(&self, root: NodeId) -> Vec<NodeId> {
+    /// The node and what is under it, each folder before what is in it.
+    fn subtree(&self, root: NodeId, below: Below) -> Vec<NodeId> {
         let mut found = vec![root];
         let mut next = 0;
         while let Some(&folder) = found.get(next) {
@@ -170,10 +187,24 @@ impl State {
             found.extend(
                 self.children
                     .range((folder, first)..=(folder, last))
-                    .map(|(&(_, child), ())| child),
+                    .map(|(&(_, child), ())| child)
+                    .filter(|child| below == Below::All || self.is_unmarked(child)),
             );
             next += 1;
         }
         found
     }
+
+    fn is_unmarked(&self, id: &NodeId) -> bool {
+        self.nodes.get(id).is_some_and(|node| node.trashed.is_none())
+    }
+}
+
+/// Which nodes under a node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// Trashed ones too.
+    All,
+    /// None that is trashed itself, nor what is under it.
+    Live,
 }
