@@ -180,7 +180,7 @@ pub struct Member {
 pub struct TrashMark {
     /// When it was deleted.
     pub at: Timestamp,
-    /// When it will be purged.
+    /// When it will be purged; long ago once a purge has begun.
     pub expires: Timestamp,
     /// Who deleted it.
     pub by: AccountId,

@@ -3,7 +3,7 @@
 use super::place::{Lost, is_lost_race};
 use super::shared::{Desk, Shared};
 use super::tree::check_version;
-use crate::catalog::record::{Node, Role, TrashMark};
+use crate::catalog::record::{Node, NodeKind, Role, TrashMark};
 use crate::catalog::{Bulk, Expect, Page, RecordKey};
 use crate::{DriveId, Error, ErrorKind, NodeId, Result, Timestamp};
 
@@ -62,7 +62,8 @@ impl Desk {
         self.shared.commit(set).await.map(drop)
     }
 
-    /// What lies in the trash of the drives the actor may write to, latest first.
+    /// What lies in the trash of the drives the actor may write to, latest first, but for what is being purged: a page may
+    /// have fewer rows than `limit`, and others after it.
     ///
     /// # Errors
     /// What the catalog says.
@@ -85,13 +86,16 @@ impl Desk {
                 node.id,
             )
         };
-        Ok(super::browse::page(rows, limit, cursor))
+        let mut page = super::browse::page(rows, limit, cursor);
+        let now = self.shared.now();
+        page.items.retain(|node| !is_due(node, now));
+        Ok(page)
     }
 
     /// Takes a node out of the trash: to its folder, or, where that is gone, into the drive's root. Its shares stay ended.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when it is not in the actor's trash, [`AlreadyExists`](ErrorKind::AlreadyExists) when its name is taken and that is refused.
+    /// [`NotFound`](ErrorKind::NotFound) when it is not in the actor's trash, or its time there is over or its purge has begun; [`AlreadyExists`](ErrorKind::AlreadyExists) when its name is taken and that is refused.
     pub async fn restore(&self, id: NodeId, conflict: Restore) -> Result<Node> {
         let (mut tries, mut lost) = (0, Lost::new());
         loop {
@@ -115,6 +119,9 @@ impl Desk {
 
     async fn try_restore(&self, id: NodeId, conflict: Restore, lost: &mut Lost) -> Result<Node> {
         let old = self.trashed_node(id, Role::Contributor).await?;
+        if is_due(&old, self.shared.now()) {
+            return Err(missing());
+        }
         let parent = match old.parent {
             Some(parent) if self.shared.fresh_place(parent).await?.is_some() => parent,
             _ => {
@@ -159,7 +166,7 @@ impl Desk {
     /// [`NotFound`](ErrorKind::NotFound) when it is not in the actor's trash, [`Denied`](ErrorKind::Denied) unless they manage the drive.
     ///
     /// # Cancel safety
-    /// When dropped, part of it may be gone; what is left stays in the trash.
+    /// When dropped, part of it may be gone; the sweep purges the rest.
     pub async fn purge(&self, id: NodeId) -> Result<()> {
         let node = self.trashed_node(id, Role::Manager).await?;
         self.shared.purge(&node).await
@@ -197,7 +204,6 @@ impl Desk {
 
     /// A node that was deleted itself, not only along with a folder above it.
     async fn trashed_node(&self, id: NodeId, least: Role) -> Result<Node> {
-        let missing = || Error::not_found().during("look into the trash");
         let node = self
             .shared
             .catalog
@@ -223,16 +229,52 @@ impl Desk {
     }
 }
 
+fn missing() -> Error {
+    Error::not_found().during("look into the trash")
+}
+
+/// Whether the node's time in the trash is over: it may be half purged already.
+fn is_due(node: &Node, now: Timestamp) -> bool {
+    node.trashed.as_ref().is_some_and(|mark| mark.expires <= now)
+}
+
 impl Shared {
     /// Purges a trashed node batch by batch. A node that was restored meanwhile stays.
+    ///
+    /// The first batch makes the node due by every clock: from then on it can't be restored, and the sweep finishes what a
+    /// crash leaves.
     pub(super) async fn purge(&self, node: &Node) -> Result<()> {
+        let mut begun = self.change_set();
+        begun.push(Expect::Version(RecordKey::Node(node.id), node.version));
+        // A file is gone with the first batch.
+        if node.kind == NodeKind::Folder {
+            begun.push(Node {
+                trashed: node.trashed.clone().map(|mark| TrashMark {
+                    expires: Timestamp::default(),
+                    ..mark
+                }),
+                version: node.version + 1,
+                ..node.clone()
+            });
+        }
+        let mut begun = Some(begun);
         loop {
-            let mut set = self.change_set();
+            let mut set = begun.take().unwrap_or_else(|| self.change_set());
             set.push(Bulk::Purge {
                 root: node.id,
                 limit: self.policy.batch_rows,
             });
-            let committed = self.commit(set).await?;
+            let committed = match self.commit(set).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    let now = self.catalog.node(node.id).await?;
+                    // Somebody else has begun to purge it: both go on. Else it was restored, or is gone.
+                    match now.is_some_and(|now| is_due(&now, self.now())) {
+                        true => continue,
+                        false => return Ok(()),
+                    }
+                }
+                outcome => outcome?,
+            };
             // A replayed set says nothing about what is left; the next batch does.
             if committed.bulk.first().is_some_and(|outcome| outcome.done) {
                 return Ok(());

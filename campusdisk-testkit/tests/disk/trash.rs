@@ -166,6 +166,62 @@ async fn a_purge_that_comes_too_late_leaves_what_was_restored() {
 }
 
 #[tokio::test]
+async fn what_is_half_purged_is_never_restored_and_the_sweep_finishes_it() {
+    let mut policy = policy();
+    policy.batch_rows = 2;
+    let fixture = Fixture::with(policy).await;
+    let (desk, root) = fixture.alice().await;
+    let a = folder(&desk, root, "a").await;
+    for file in 0..5 {
+        put(&desk, a, &file.to_string(), &pattern(1500)).await.unwrap();
+    }
+    desk.trash(a, None).await.unwrap();
+    let is_batch = |change: &Change| matches!(change, Change::Bulk(Bulk::Purge { .. }));
+    let first = fixture.gates.hold_commit(is_batch);
+    let second = fixture.gates.hold_commit(is_batch);
+    let purger = desk.clone();
+    let purge = tokio::spawn(async move { purger.purge(a).await });
+    first.open();
+    second.arrived().await;
+    // The process dies between two batches.
+    purge.abort();
+    assert!(purge.await.unwrap_err().is_cancelled());
+    assert_eq!(desk.home().await.unwrap().used_bytes, 4500, "one batch is gone");
+
+    for conflict in [Restore::Fail, Restore::Rename] {
+        assert_eq!(kind(desk.restore(a, conflict).await), ErrorKind::NotFound);
+    }
+    assert_eq!(trashed(&desk).await, []);
+    assert_eq!(fixture.instance().await.sweep().await.unwrap().purged, 1);
+    assert_eq!(desk.home().await.unwrap().used_bytes, 0);
+    fixture.assert_settles().await;
+    assert!(fixture.objects().await.is_empty());
+}
+
+#[tokio::test]
+async fn two_purges_of_one_folder_both_end_with_all_of_it_gone() {
+    let mut policy = policy();
+    policy.batch_rows = 2;
+    let fixture = Fixture::with(policy).await;
+    let (desk, root) = fixture.alice().await;
+    let a = folder(&desk, root, "a").await;
+    for file in 0..5 {
+        put(&desk, a, &file.to_string(), &pattern(1500)).await.unwrap();
+    }
+    desk.trash(a, None).await.unwrap();
+    let is_batch = |change: &Change| matches!(change, Change::Bulk(Bulk::Purge { .. }));
+    let first = fixture.gates.hold_commit(is_batch);
+    let purger = desk.clone();
+    let one = tokio::spawn(async move { purger.purge(a).await });
+    first.arrived().await;
+    desk.purge(a).await.unwrap();
+    assert_eq!(desk.home().await.unwrap().used_bytes, 0);
+    first.open();
+    one.await.unwrap().unwrap();
+    fixture.assert_settles().await;
+}
+
+#[tokio::test]
 async fn a_restore_that_comes_too_late_finds_nothing_and_revives_nothing() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
