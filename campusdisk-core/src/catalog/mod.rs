@@ -169,6 +169,9 @@ pub trait Ledger {
     /// Uploads whose time is over at `now`, in any order, with their extents.
     async fn uploads_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<Upload>>;
 
+    /// Contents without SHA-256, ordered by id, after `after`.
+    async fn unhashed(&self, after: Option<ContentId>, limit: u32) -> Result<Vec<ContentId>>;
+
     /// A setting.
     async fn setting(&self, key: &str) -> Result<Option<Setting>>;
 

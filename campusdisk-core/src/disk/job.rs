@@ -1,4 +1,4 @@
-//! The service's own reading and writing: late hashes, merging of pieces, new layouts.
+//! The service's own reading and writing: hashes of what is stored, merging of pieces, new layouts.
 
 use std::sync::Arc;
 
@@ -14,48 +14,6 @@ use crate::catalog::{Change, Expect, RecordKey};
 use crate::{ByteBody, ContentId, Error, ErrorKind, Result};
 
 impl Shared {
-    /// Lets a task find the SHA-256 of a content. After a crash the sweep of unhashed contents is the operator's `verify`.
-    pub(super) fn hash_later(self: &Arc<Self>, content: ContentId) {
-        let shared = self.clone();
-        self.spawn(async move {
-            let job = async {
-                // One by one: a job must not take the stores from those who wait for an answer.
-                let _turn = shared.jobs.acquire().await;
-                shared.hash_content(content).await
-            };
-            if let Some(Err(error)) = shared.stopping.run_until_cancelled(job).await {
-                tracing::warn!(%error, %content, "the SHA-256 of a content stays unknown");
-            }
-        });
-    }
-
-    /// Reads a content and records its SHA-256.
-    pub(super) async fn hash_content(self: &Arc<Self>, id: ContentId) -> Result<()> {
-        let Some(content) = self.catalog.content(id).await? else {
-            return Ok(());
-        };
-        let hash = self
-            .hash_body(Chain::over(self.clone(), Arc::new(content)))
-            .await?;
-        loop {
-            let Some(content) = self.catalog.content(id).await? else {
-                return Ok(());
-            };
-            let mut set = self.change_set();
-            set.push(Expect::Version(RecordKey::Content(id), content.layout_version));
-            set.push(Content {
-                sha256: hash.sha256_digest()?,
-                layout_version: content.layout_version + 1,
-                ..content
-            });
-            match self.commit(set).await {
-                // The layout changed meanwhile; the bytes did not.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                outcome => return outcome.map(drop),
-            }
-        }
-    }
-
     /// Reads the bytes of an upload and compares them with its declared SHA-256.
     pub(super) async fn verify_declared(self: &Arc<Self>, upload: &Upload, extents: &[Extent]) -> Result<()> {
         let content = Arc::new(as_content(extents.to_vec()));
@@ -63,7 +21,7 @@ impl Shared {
         super::upload::check_declared(upload, &hash)
     }
 
-    async fn hash_body(&self, mut body: ByteBody) -> Result<HashState> {
+    pub(super) async fn hash_body(&self, mut body: ByteBody) -> Result<HashState> {
         let mut hasher = Hasher::resume(self.spawner.clone(), &HashState::begin(true), Vec::new())?;
         while let Some(piece) = body.next().await {
             hasher.update(piece?).await?;

@@ -11,6 +11,7 @@ mod hasher;
 mod intake;
 mod job;
 mod join;
+mod late_hash;
 mod place;
 mod quota;
 mod relay;

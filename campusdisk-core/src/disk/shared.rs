@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::access::Facts;
 use super::blobs::{Leases, Readers};
+use super::late_hash::LateHashes;
 use super::throttle::Throttles;
 use super::upload_writer::Writers;
 use super::watch::Watches;
@@ -93,8 +94,7 @@ pub(super) struct Shared {
     pub(super) writers: Writers,
     pub(super) watches: Watches,
     pub(super) throttles: Throttles,
-    /// The turn of a background job.
-    pub(super) jobs: tokio::sync::Semaphore,
+    pub(super) late_hashes: LateHashes,
     tasks: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
@@ -139,7 +139,7 @@ impl CampusDisk {
             writers: Writers::default(),
             watches: Watches::default(),
             throttles: Throttles::new(&policy),
-            jobs: tokio::sync::Semaphore::new(1),
+            late_hashes: LateHashes::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stores,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use campusdisk_core::catalog::record::{Blob, Event, Lease, Setting, Upload};
 use campusdisk_core::catalog::{Ledger, SweepQuery};
 use campusdisk_core::storage::{BlobKey, StoreName};
-use campusdisk_core::{DriveId, Result, Timestamp};
+use campusdisk_core::{ContentId, DriveId, Result, Timestamp};
 
 use super::SqlCatalog;
 use super::bulk::SUMS;
@@ -12,7 +12,7 @@ use super::read::{Query, extent_columns};
 use super::rows;
 use super::table::{BLOBS, EVENTS, LEASES, SETTINGS};
 use super::upload_rows::columns_with_extents;
-use crate::session::Args;
+use crate::session::{Args, Columns};
 
 #[async_trait]
 impl Ledger for SqlCatalog {
@@ -57,6 +57,16 @@ impl Ledger for SqlCatalog {
         );
         let args = Args::new().time(now).int(limit.into());
         self.uploads_with_extents(sql, args).await
+    }
+
+    async fn unhashed(&self, after: Option<ContentId>, limit: u32) -> Result<Vec<ContentId>> {
+        let mut query = Query::new("SELECT id FROM contents WHERE sha256 IS NULL");
+        if let Some(after) = after {
+            query.bind(" AND id > ", |args| args.push_id(Some(after.as_u128())));
+        }
+        query.bind(" ORDER BY id LIMIT ", |args| args.push_int(Some(limit.into())));
+        let id = |row: &mut Columns<'_>| Ok(ContentId::from_u128(row.id()?));
+        self.list(query.sql, query.args, id).await
     }
 
     async fn setting(&self, key: &str) -> Result<Option<Setting>> {

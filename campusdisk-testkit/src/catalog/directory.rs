@@ -166,6 +166,34 @@ pub async fn m1_a_content_is_found_by_its_hash_where_one_may_look(catalog: Arc<d
     assert_eq!(look(&[], 8, 3).await, none);
 }
 
+pub async fn m1_contents_without_a_hash_come_page_by_page(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let mut expected = Vec::new();
+    for number in 0..11 {
+        let mut content = desk.content(&desk.blob(), 3);
+        content.sha256 = (number % 3 == 0).then_some([number; 32]);
+        if content.sha256.is_none() {
+            expected.push(content.id);
+        }
+        desk.put(content).await;
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = desk.catalog.unhashed(after, 3).await.expect("answered");
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        seen.extend(page);
+    }
+    assert_eq!(seen, expected);
+    let first = expected.first().expect("there are some");
+    let mut known = desk.read_content(*first).await.expect("is there");
+    known.sha256 = Some([9; 32]);
+    desk.put(known).await;
+    let left = desk.catalog.unhashed(None, 100).await.expect("answered");
+    assert_eq!(Some(left.as_slice()), expected.get(1..));
+}
+
 pub async fn m1_shares_of_a_maker_come_newest_first_page_by_page(catalog: Arc<dyn Catalog>) {
     let desk = Desk::new(catalog);
     let drive = desk.drive().await;

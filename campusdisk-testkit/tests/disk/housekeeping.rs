@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use campusdisk_core::catalog::record::{BlobState, Role, Subject};
-use campusdisk_core::{AccountId, ErrorKind, Span};
+use campusdisk_core::{AccountId, ErrorKind, Span, UploadSpec};
 use campusdisk_testkit::faulty::{Fault, ops};
 use futures::StreamExt;
 
-use crate::fixture::{Fixture, append, folder, kind, name, pattern, policy, put, read, upload};
+use crate::fixture::{Fixture, append, folder, kind, name, part, pattern, policy, put, read, sha256, upload};
 use crate::shares::{share, visit};
 
 #[tokio::test]
@@ -242,6 +242,85 @@ async fn a_new_layout_has_the_same_bytes_and_lets_the_old_blobs_go() {
     assert_eq!(read(&desk, node).await.unwrap(), bytes);
     let missing = campusdisk_core::ContentId::from_u128(7);
     assert_eq!(kind(fixture.disk.relayout(missing).await), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_sha256_whose_job_was_lost_is_found_after_a_sweep() {
+    let mut policy = policy();
+    policy.hash_inline = false;
+    let fixture = Fixture::with(policy).await;
+    let (desk, root) = fixture.alice().await;
+    // The jobs of the first instance never get on, as if it had died after the commits.
+    let lost = fixture.gates.hold("read");
+    let file = put(&desk, root, "f", &pattern(2500)).await.unwrap();
+    lost.arrived().await;
+    let bytes = pattern(1800);
+    let parts = [
+        part(&desk, &bytes.slice(..1200)).await.unwrap(),
+        part(&desk, &bytes.slice(1200..)).await.unwrap(),
+    ];
+    let spec = UploadSpec::file(name("joined"), None);
+    let joined = desk.join(spec, &parts).await.unwrap().node.unwrap();
+
+    let heir = fixture.instance().await;
+    assert_eq!(heir.sweep().await.unwrap().hashing, 2);
+    let hash_of = async |file| {
+        let content = fixture
+            .catalog
+            .node(file)
+            .await
+            .unwrap()
+            .unwrap()
+            .content
+            .unwrap();
+        fixture.catalog.content(content).await.unwrap().unwrap().sha256
+    };
+    for (file, bytes) in [(file, pattern(2500)), (joined, bytes)] {
+        let known = loop {
+            match hash_of(file).await {
+                Some(known) => break known,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(known, sha256(&bytes));
+    }
+    assert_eq!(heir.sweep().await.unwrap().hashing, 0);
+    fixture.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_content_that_can_t_be_read_is_tried_again_later_and_hides_no_other() {
+    let mut policy = policy();
+    policy.hash_inline = false;
+    let fixture = Fixture::with(policy).await;
+    let (desk, root) = fixture.alice().await;
+    fixture
+        .faults
+        .fail_next_of(ops::READ, 1, Fault::Before(ErrorKind::Corrupt));
+    let file = put(&desk, root, "f", &pattern(2500)).await.unwrap();
+    let other = put(&desk, root, "other", &pattern(800)).await.unwrap();
+    let is_known = async |file| {
+        let content = fixture
+            .catalog
+            .node(file)
+            .await
+            .unwrap()
+            .unwrap()
+            .content
+            .unwrap();
+        let content = fixture.catalog.content(content).await.unwrap().unwrap();
+        content.sha256.is_some()
+    };
+    while !is_known(other).await {
+        tokio::task::yield_now().await;
+    }
+    assert!(!is_known(file).await);
+    assert_eq!(fixture.disk.sweep().await.unwrap().hashing, 0, "it rests");
+    fixture.clock.advance(Duration::from_secs(3601));
+    assert_eq!(fixture.disk.sweep().await.unwrap().hashing, 1);
+    while !is_known(file).await {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -182,6 +182,7 @@ reads!(Ledger {
     fn blobs(query: &SweepQuery) -> Vec<Blob>;
     fn blobs_of(store: &StoreName, after: Option<&BlobKey>, limit: u32) -> Vec<Blob>;
     fn uploads_expired(now: Timestamp, limit: u32) -> Vec<Upload>;
+    fn unhashed(after: Option<ContentId>, limit: u32) -> Vec<ContentId>;
     fn setting(key: &str) -> Option<Setting>;
     fn lease(name: &str) -> Option<Lease>;
     fn events(limit: u32) -> Vec<Event>;

@@ -285,6 +285,16 @@ impl Ledger for MemoryCatalog {
         }))
     }
 
+    async fn unhashed(&self, after: Option<ContentId>, limit: u32) -> Result<Vec<ContentId>> {
+        Ok(self.with(|state| {
+            let unhashed = state.contents.values().filter(|row| row.sha256.is_none());
+            let later = unhashed
+                .map(|row| &row.id)
+                .filter(|&&id| after.is_none_or(|after| id > after));
+            page(later, limit)
+        }))
+    }
+
     async fn setting(&self, key: &str) -> Result<Option<Setting>> {
         Ok(self.with(|state| state.settings.get(&key.to_owned()).cloned()))
     }
