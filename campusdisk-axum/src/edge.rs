@@ -41,6 +41,9 @@ async fn answer(routes: Router, state: &AppState, mut request: Request) -> Respo
         },
         Err(problem) => (Sent::Plainly, problem.into_response()),
     };
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        problem.log(&id, state.disk().is_stopping());
+    }
     finish(response, sent, &id)
 }
 

@@ -154,9 +154,6 @@ impl Problem {
 
     /// The whole answer, for the request with this id.
     pub(crate) fn render(&self, request_id: &str) -> Response {
-        if let Some(cause) = &self.cause {
-            self.log(cause, request_id);
-        }
         let document = ProblemDocument {
             kind_uri: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -181,9 +178,13 @@ impl Problem {
         response
     }
 
-    fn log(&self, cause: &Error, request_id: &str) {
+    /// Tells the log why, for the request with this id. While the service is `stopping`, what can't be done any more is no alarm.
+    pub(crate) fn log(&self, request_id: &str, stopping: bool) {
+        let Some(cause) = &self.cause else { return };
         let source = std::error::Error::source(cause).map(tracing::field::display);
-        if self.status.is_server_error() {
+        if stopping && self.status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::info!(request_id, kind = self.kind, error = %cause, source, "request ended by the stop");
+        } else if self.status.is_server_error() {
             tracing::error!(request_id, kind = self.kind, error = %cause, source, "request failed");
         } else {
             tracing::debug!(request_id, kind = self.kind, error = %cause, source, "request refused");

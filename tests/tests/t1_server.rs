@@ -76,6 +76,11 @@ async fn sigterm_seals_a_running_upload_and_ends_with_zero() {
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(hall.ended().await.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let log = hall.log();
+    assert!(
+        log.contains("request ended by the stop") && !log.contains("ERROR"),
+        "a stop is no alarm: {log}"
+    );
     hall.restart().await;
     let stored = upload.offset().await;
     assert_eq!(stored, 1_500_000, "what had come was sealed");

@@ -208,6 +208,11 @@ impl CampusDisk {
         });
     }
 
+    /// Whether [`shutdown`](Self::shutdown) has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.is_cancelled()
+    }
+
     /// Stops: running writers keep what they have, then all tasks of the service end, within `grace`.
     ///
     /// Returns whether everything ended in time. Transfers begun afterwards fail with [`Unavailable`](ErrorKind::Unavailable).
