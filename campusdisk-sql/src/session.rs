@@ -180,6 +180,11 @@ impl Args {
         self.push_int(small.and_then(Result::ok));
     }
 
+    /// A number to be compared with: one that is too large for a column becomes one that is in none.
+    pub(crate) fn push_sought(&mut self, value: u64) {
+        self.push_int(Some(i64::try_from(value).unwrap_or(-1)));
+    }
+
     pub(crate) fn push_text(&mut self, value: Option<&str>) {
         self.values.push(Value::Text(value.map(str::to_owned)));
     }
@@ -209,6 +214,11 @@ impl Args {
 
     pub(crate) fn count(mut self, value: u64) -> Self {
         self.push_count(Some(value));
+        self
+    }
+
+    pub(crate) fn sought(mut self, value: u64) -> Self {
+        self.push_sought(value);
         self
     }
 

@@ -59,6 +59,7 @@ pub enum Change {
     ///
     /// A live node whose name a live sibling has: [`AlreadyExists`](crate::ErrorKind::AlreadyExists). The same for a second personal drive of an
     /// account, a taken share token, and a second ticket of a client in a share.
+    /// A number above `i64::MAX`, the largest a catalog keeps: [`InvalidInput`](crate::ErrorKind::InvalidInput), in [`Extend`](Self::Extend) too.
     /// Replacing a [`Content`] replaces its extents; blob references are not counted by it ([`BlobStep`] does that).
     Put(Record),
     /// Deletes a record, if it is there. An upload's or content's extents go with it; blob references are not counted by it.
@@ -77,7 +78,7 @@ pub enum Change {
     Bulk(Bulk),
 }
 
-/// What must hold for a set to be applied.
+/// What must hold for a set to be applied. A number that no catalog keeps is never the one there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// The record is there with this version (of a content: this layout version; kinds without one have version 0); else

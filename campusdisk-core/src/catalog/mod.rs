@@ -60,6 +60,8 @@ pub trait Catalog: Metadata + Sharing + Trash + Ledger + fmt::Debug + Send + Syn
 /// * **M1** Every list has at most `limit` rows and is one query; the next page begins after the last row's cursor; pages
 ///   neither repeat nor skip a row that stayed as it was.
 /// * **M2** Reads never wait for writers.
+/// * **M3** A number that no catalog keeps (above `i64::MAX`) is no mistake of the caller: nothing has it, and what is less than it is
+///   everything.
 #[async_trait]
 pub trait Metadata {
     /// A drive.

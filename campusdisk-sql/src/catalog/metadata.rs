@@ -1,5 +1,7 @@
 //! Reads of drives, nodes, contents and uploads.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use campusdisk_core::catalog::record::{
     Content, Drive, Member, Node, NodeKind, Role, Subject, Upload, Version,
@@ -72,7 +74,10 @@ impl Metadata for SqlCatalog {
     }
 
     async fn children(&self, parent: NodeId, query: &ChildrenQuery) -> Result<Vec<Node>> {
-        let query = children(self.database.dialect(), parent, query);
+        let Some(query) = within_columns(query) else {
+            return Ok(Vec::new());
+        };
+        let query = children(self.database.dialect(), parent, &query);
         self.list(query.sql, query.args, rows::node).await
     }
 
@@ -108,8 +113,9 @@ impl Metadata for SqlCatalog {
     async fn versions(&self, node: NodeId, before: Option<u64>, limit: u32) -> Result<Vec<Version>> {
         let mut query = Query::new(format!("SELECT {} FROM versions", VERSIONS.columns));
         query.bind(" WHERE node = ", |args| args.push_id(Some(node.as_u128())));
-        if let Some(before) = before {
-            query.bind(" AND number < ", |args| args.push_count(Some(before)));
+        // Every number is less than one that no column holds.
+        if let Some(before) = before.and_then(|before| i64::try_from(before).ok()) {
+            query.bind(" AND number < ", |args| args.push_int(Some(before)));
         }
         query.bind(" ORDER BY number DESC LIMIT ", |args| {
             args.push_int(Some(limit.into()));
@@ -118,7 +124,7 @@ impl Metadata for SqlCatalog {
     }
 
     async fn version(&self, node: NodeId, number: u64) -> Result<Option<Version>> {
-        let key = Args::new().id(node.as_u128()).count(number);
+        let key = Args::new().id(node.as_u128()).sought(number);
         self.by_key(&VERSIONS, key, rows::version).await
     }
 
@@ -134,7 +140,7 @@ impl Metadata for SqlCatalog {
         let mut query = Query::new("SELECT c.id FROM contents c JOIN versions v ON v.content = c.id");
         query
             .bind(" WHERE c.sha256 = ", |args| args.push_blob(Some(sha256)))
-            .bind(" AND c.size_bytes = ", |args| args.push_count(Some(size_bytes)))
+            .bind(" AND c.size_bytes = ", |args| args.push_sought(size_bytes))
             .say(" AND v.drive IN ")
             .ids(&drive_ids(drives))
             .say(" LIMIT 1");
@@ -214,6 +220,20 @@ fn drives_of(subjects: &[Subject]) -> Query {
     }
     query.say(") ORDER BY d.id");
     query
+}
+
+/// The query with a cursor that a column could hold; none when nothing comes after its cursor.
+fn within_columns(query: &ChildrenQuery) -> Option<Cow<'_, ChildrenQuery>> {
+    let value = query.after.as_ref().map(|after| &after.value);
+    let too_large = matches!(value, Some(SortValue::Size(size)) if i64::try_from(*size).is_err());
+    match query.order {
+        _ if !too_large => Some(Cow::Borrowed(query)),
+        Order::Ascending => None,
+        Order::Descending => Some(Cow::Owned(ChildrenQuery {
+            after: None,
+            ..query.clone()
+        })),
+    }
 }
 
 /// A page of live children: walks the index of its sort from the cursor on.

@@ -132,7 +132,7 @@ fn by_key(key: &RecordKey) -> (&'static Statements, Args) {
         RecordKey::Drive(id) => (&DRIVES, args.id(id.as_u128())),
         RecordKey::Member(drive, subject) => (&MEMBERS, rows::member_key(*drive, subject)),
         RecordKey::Node(id) => (&NODES, args.id(id.as_u128())),
-        RecordKey::Version(node, number) => (&VERSIONS, args.id(node.as_u128()).count(*number)),
+        RecordKey::Version(node, number) => (&VERSIONS, args.id(node.as_u128()).sought(*number)),
         RecordKey::Content(id) => (&CONTENTS, args.id(id.as_u128())),
         RecordKey::Blob(store, key) => (&BLOBS, args.text(store.as_str()).text(key.as_str())),
         RecordKey::Upload(id) => (&UPLOADS, args.id(id.as_u128())),
@@ -152,7 +152,7 @@ fn check(expect: &Expect) -> Statement {
             match &statements.exists_with_version {
                 Some(sql) => (
                     sql,
-                    args.count(*version),
+                    args.sought(*version),
                     Wants::Row(ErrorKind::Conflict, changed),
                 ),
                 None if *version == 0 => {
@@ -182,12 +182,12 @@ fn check(expect: &Expect) -> Statement {
         ),
         Expect::TreeVersion(id, version) => (
             "SELECT 1 FROM drives WHERE id = $1 AND tree_version = $2",
-            Args::new().id(id.as_u128()).count(*version),
+            Args::new().id(id.as_u128()).sought(*version),
             Wants::Row(ErrorKind::Conflict, "folders of the drive were moved"),
         ),
         Expect::UploadAt(id, epoch, offset) => (
             "SELECT 1 FROM uploads WHERE id = $1 AND epoch = $2 AND offset_bytes = $3",
-            Args::new().id(id.as_u128()).count(*epoch).count(*offset),
+            Args::new().id(id.as_u128()).sought(*epoch).sought(*offset),
             Wants::Row(ErrorKind::Conflict, "the upload went on elsewhere"),
         ),
     };
@@ -266,8 +266,8 @@ fn extend(steps: &mut Vec<Step<'_>>, extension: &Extension) {
     let added = extension.extents.len() as u64;
     let args = Args::new()
         .id(id)
-        .count(extension.epoch)
-        .count(extension.from_bytes)
+        .sought(extension.epoch)
+        .sought(extension.from_bytes)
         .count(extension.to_bytes)
         .blob(&extension.tail)
         .opt_blob(extension.hash.sha256.as_deref())

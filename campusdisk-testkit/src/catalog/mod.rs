@@ -18,6 +18,8 @@ pub mod directory;
 pub mod listings;
 #[doc(hidden)]
 pub mod names;
+#[doc(hidden)]
+pub mod numbers;
 mod samples;
 #[doc(hidden)]
 pub mod sets;
@@ -161,6 +163,11 @@ macro_rules! catalog_conformance {
                 m1_events_come_in_the_order_of_their_commits,
                 m1_racing_events_of_one_account_keep_their_order,
                 m1_what_was_never_put_is_not_there,
+            ],
+            numbers: [
+                m3_a_number_that_no_catalog_keeps_is_found_nowhere,
+                c3_a_number_that_no_catalog_keeps_is_never_the_expected_one,
+                c8_a_record_with_a_number_that_no_catalog_keeps_is_refused,
             ],
         }
     };

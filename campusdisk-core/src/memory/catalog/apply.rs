@@ -1,13 +1,11 @@
 //! Applying a change set, one primitive after the other.
 
+use super::numbers::{self, LARGEST};
 use super::state::State;
 use crate::catalog::record::BlobState;
 use crate::catalog::{BlobStep, Bound, Change, ChangeSet, Committed, Counter, Expect, Extension};
 use crate::storage::{BlobKey, StoreName};
 use crate::{Error, ErrorKind, Result};
-
-/// The largest number a catalog keeps: what a signed 64-bit column holds.
-const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 impl State {
     pub(super) fn apply_set(&mut self, set: ChangeSet) -> Result<Committed> {
@@ -22,7 +20,10 @@ impl State {
         for change in set.changes {
             match change {
                 Change::Expect(expect) => self.expect(&expect)?,
-                Change::Put(record) => self.put(record)?,
+                Change::Put(record) => {
+                    numbers::check(&record)?;
+                    self.put(record)?;
+                }
                 Change::Delete(key) => self.delete(&key),
                 Change::Add(counter, delta, bound) => self.add(counter, delta, bound)?,
                 Change::Blob(store, key, step) => self.step_blob(&store, key, step)?,
@@ -149,6 +150,7 @@ impl State {
     }
 
     fn extend(&mut self, extension: Extension) -> Result<()> {
+        numbers::check_extension(&extension)?;
         let Some(upload) = self.uploads.get(&extension.upload) else {
             return Err(Error::not_found());
         };

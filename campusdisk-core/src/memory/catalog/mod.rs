@@ -2,6 +2,7 @@
 
 mod apply;
 mod bulk;
+mod numbers;
 mod read;
 mod state;
 mod table;
