@@ -156,6 +156,7 @@ fn common_routes() -> OpenApiRouter<AppState> {
         .merge(resumable)
         .merge(routes::shares::routes())
         .merge(routes::visit::routes())
+        .merge(routes::reserved::routes())
 }
 
 fn state(parts: HttpParts) -> AppState {

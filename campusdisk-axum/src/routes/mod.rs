@@ -9,6 +9,7 @@ pub(crate) mod drives;
 pub(crate) mod drop_uploads;
 pub(crate) mod health;
 pub(crate) mod nodes;
+pub(crate) mod reserved;
 pub(crate) mod search;
 #[cfg(feature = "accounts")]
 pub(crate) mod session;

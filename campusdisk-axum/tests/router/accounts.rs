@@ -333,6 +333,19 @@ async fn administration_is_for_administrators() {
         .await_problem(403, "scope_missing")
         .await;
 
+    // Also where nothing is yet.
+    for (uri, to_an_administrator) in [
+        ("/api/v1/admin/nonsense", 404),
+        ("/api/v1/insights", 501),
+        ("/api/v1/insights/top?limit=3", 501),
+        ("/metrics", 501),
+    ] {
+        ada.get(uri).await_problem(403, "forbidden").await;
+        app.get(uri).await_problem(401, "unauthenticated").await;
+        weak.get(uri).await_problem(403, "scope_missing").await;
+        assert_eq!(root.get(uri).send().await.status(), to_an_administrator, "{uri}");
+    }
+
     let listed = root.get("/api/v1/admin/accounts?limit=1").await_ok(200).await;
     assert_eq!(
         (
