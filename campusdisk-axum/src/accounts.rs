@@ -1,14 +1,16 @@
 //! Signing on with the accounts of `campusdisk-accounts`: a session's cookie, or an app token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use campusdisk_accounts::{Accounts, Page, Principal, Scope as AccountScope};
-use campusdisk_core::{AccountId, Actor, ErrorKind, GroupId, Identity};
+use campusdisk_core::{AccountId, Actor, Error, ErrorKind, GroupId, Identity};
 use http::header;
 use http::request::Parts;
+use moka::future::Cache;
 
 use crate::actor::{Caller, Scope, SignOn};
 use crate::cookies;
@@ -86,15 +88,49 @@ fn caller(principal: Arc<Principal>) -> Caller {
     Caller::new(actor).with_scopes(scopes).with_principal(principal)
 }
 
+/// How long an actor is believed. With the pause between looks at running transfers
+/// ([`Policy::watch_period`](campusdisk_core::Policy::watch_period)) it bounds how late a lock made by another process is
+/// noticed: well within a second.
+const BELIEVED: Duration = Duration::from_millis(250);
+
+const MOST_ACTORS: u64 = 65_536;
+
 /// The accounts of `campusdisk-accounts` as the actors that the service asks for by id: makers of shares, and who has a
-/// running transfer.
+/// running transfer. An answer is believed for a quarter of a second.
 #[derive(Clone, Debug)]
-pub struct AccountsIdentity(Accounts);
+pub struct AccountsIdentity {
+    accounts: Accounts,
+    actors: Cache<AccountId, Option<Actor>>,
+}
 
 impl AccountsIdentity {
     /// Answers from these accounts.
     pub fn new(accounts: Accounts) -> Self {
-        Self(accounts)
+        let actors = Cache::builder()
+            .max_capacity(MOST_ACTORS)
+            .time_to_live(BELIEVED)
+            .build();
+        Self { accounts, actors }
+    }
+
+    /// Asks anew the next time, because the account was changed just now.
+    pub async fn forget(&self, account: &AccountId) {
+        self.actors.invalidate(account).await;
+    }
+
+    async fn look_up(&self, id: &AccountId) -> campusdisk_core::Result<Option<Actor>> {
+        let account = match self.accounts.me(id).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        if account.locked {
+            return Ok(None);
+        }
+        let actor = Actor::new(account.id, account.display_name.as_str())
+            .with_groups(self.groups(id).await?)
+            .with_admin(account.admin)
+            .with_quota_bytes(account.quota_bytes);
+        Ok(Some(actor))
     }
 
     async fn groups(&self, id: &AccountId) -> campusdisk_core::Result<Vec<GroupId>> {
@@ -105,7 +141,7 @@ impl AccountsIdentity {
                 after: after.as_deref(),
                 limit: Page::MAX_LIMIT,
             };
-            let listed = self.0.groups_of(id, page).await?;
+            let listed = self.accounts.groups_of(id, page).await?;
             groups.extend(listed.items.into_iter().map(|group| group.id));
             after = listed.next;
             if after.is_none() {
@@ -118,18 +154,59 @@ impl AccountsIdentity {
 #[async_trait]
 impl Identity for AccountsIdentity {
     async fn actor(&self, id: &AccountId) -> campusdisk_core::Result<Option<Actor>> {
-        if !self.0.is_active(id).await? {
-            return Ok(None);
-        }
-        let account = match self.0.me(id).await {
-            Ok(account) => account,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        let found = self.actors.try_get_with_by_ref(id, self.look_up(id)).await;
+        found.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use campusdisk_accounts::{
+        AccountUpdate, AccountsConfig, AccountsSeams, Administrator, GroupName, MemoryAccountStore,
+        NewAccount, Registrant,
+    };
+    use campusdisk_core::{RandomIds, SystemClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_actor_has_its_groups_and_is_gone_once_locked() {
+        let seams = AccountsSeams {
+            store: Arc::new(MemoryAccountStore::default()),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
         };
-        let actor = Actor::new(account.id, account.display_name.as_str())
-            .with_groups(self.groups(id).await?)
-            .with_admin(account.admin)
-            .with_quota_bytes(account.quota_bytes);
-        Ok(Some(actor))
+        let accounts = Accounts::new(seams, AccountsConfig::default()).unwrap();
+        let operator = Administrator::operator();
+        let registrant = Registrant {
+            username: "ada",
+            password: "difference engine",
+            email: None,
+        };
+        let new = NewAccount {
+            registrant,
+            admin: false,
+        };
+        let ada = accounts.create(&operator, new).await.unwrap();
+        let group = GroupName::parse("mathematics").unwrap();
+        let group = accounts.create_group(&operator, group).await.unwrap();
+        accounts.add_member(&operator, &group.id, &ada.id).await.unwrap();
+
+        let identity = AccountsIdentity::new(accounts.clone());
+        let actor = identity.actor(&ada.id).await.unwrap().unwrap();
+        assert_eq!(
+            (actor.groups, actor.display_name, actor.admin),
+            (vec![group.id], "ada".to_owned(), false)
+        );
+
+        let lock = AccountUpdate {
+            locked: Some(true),
+            ..AccountUpdate::default()
+        };
+        accounts.admin_update(&operator, &ada.id, lock).await.unwrap();
+        identity.forget(&ada.id).await;
+        assert_eq!(identity.actor(&ada.id).await.unwrap(), None);
+        let nobody = AccountId::parse("nobody").unwrap();
+        assert_eq!(identity.actor(&nobody).await.unwrap(), None);
     }
 }

@@ -6,7 +6,7 @@ mod config;
 mod connections;
 mod data_lock;
 mod failure;
-mod identity;
+mod lock_hook;
 mod logging;
 mod open_files;
 mod page;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campusdisk_accounts::{Accounts, AccountsSeams};
+use campusdisk_axum::AccountsIdentity;
 use campusdisk_core::catalog::Catalog;
 use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents};
 use campusdisk_core::storage::BlobStore;
@@ -13,7 +14,6 @@ use campusdisk_sql::{SqliteDatabase, SqliteOptions};
 use crate::config::Config;
 use crate::data_lock;
 use crate::failure::{Failure, Outcome};
-use crate::identity::AccountsIdentity;
 
 /// The database and what lies in it.
 #[derive(Debug)]

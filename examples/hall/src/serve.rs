@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use campusdisk_accounts::Accounts;
-use campusdisk_axum::HttpParts;
+use campusdisk_axum::{AccountsIdentity, HttpParts};
 use campusdisk_core::CampusDisk;
 use campusdisk_core::storage::BlobStore;
 use tokio::net::TcpListener;
@@ -17,7 +17,7 @@ use crate::config::{Config, Overrides};
 use crate::connections::Connections;
 use crate::data_lock::DataLock;
 use crate::failure::{Failure, Outcome};
-use crate::identity::{AccountsIdentity, LockHook};
+use crate::lock_hook::LockHook;
 use crate::parts::{self, Records};
 use crate::probes::{DatabaseProbe, StoreProbe};
 use crate::{logging, open_files, page};

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use campusdisk_axum::AccountsIdentity;
 use campusdisk_core::catalog::Catalog;
 use campusdisk_core::catalog::record::{Blob, BlobState, Drive};
 use campusdisk_core::storage::{BlobKey, BlobStore, ListedBlob, StoreName};
@@ -15,7 +16,6 @@ use futures::stream::BoxStream;
 
 use crate::config::{Config, Overrides};
 use crate::failure::{Failure, Outcome};
-use crate::identity::AccountsIdentity;
 use crate::parts::{self, Records};
 
 const PAGE_ROWS: u32 = 1000;
