@@ -5,15 +5,14 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions, StoreName};
-use campusdisk_core::{RandomIds, Span};
+use campusdisk_core::storage::StoreName;
 use campusdisk_hdfs::{HdfsConfig, HdfsStore};
+use campusdisk_testkit::throughput::{self, Figures, PIECE_BYTES};
 use futures::StreamExt;
 use hdfs_native::{Client, ClientBuilder, WriteOptions};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-const PIECE_BYTES: usize = 256 << 10;
 const BLOCK_BYTES: u64 = 128 << 20;
 const ROUNDS: usize = 3;
 
@@ -27,36 +26,25 @@ async fn main() -> Outcome<()> {
     let bare = ClientBuilder::new().with_config_dir(conf_dir).build()?;
     let config = HdfsConfig::new(StoreName::parse("primary")?, folder).with_conf_dir(conf_dir);
     let store = HdfsStore::connect(config)?;
-    let mut figures: Vec<(&str, Vec<f64>)> = Vec::new();
-    let mut note = |name, started: Instant| {
-        let rate = total as f64 / 1e6 / started.elapsed().as_secs_f64();
-        match figures.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, rates)) => rates.push(rate),
-            None => figures.push((name, vec![rate])),
-        }
-    };
+    let mut figures = Figures::of_transfers(total);
     for _ in 0..ROUNDS {
         let path = format!("{folder}/bare");
         let started = Instant::now();
         bare_write(&bare, &path, total).await?;
-        note("write: bare client, one file", started);
+        figures.note("write: bare client, one file", started);
         let started = Instant::now();
         bare_read(&bare, &path).await?;
-        note("read: bare client, one stream", started);
+        figures.note("read: bare client, one stream", started);
         bare.delete(&path, false).await?;
         let started = Instant::now();
-        let blobs = write(&store, total).await?;
-        note("write: store, blobs of one block", started);
+        let blobs = throughput::write(&store, total, BLOCK_BYTES).await?;
+        figures.note("write: store, blobs of one block", started);
         let started = Instant::now();
-        read(&store, &blobs).await?;
-        note("read: store, blobs of one block", started);
-        let keys: Vec<BlobKey> = blobs.iter().map(|blob| blob.key).collect();
-        store.delete(&keys).await?;
+        throughput::read(&store, &blobs).await?;
+        figures.note("read: store, blobs of one block", started);
+        throughput::delete(&store, &blobs).await?;
     }
-    for (name, mut rates) in figures {
-        rates.sort_by(f64::total_cmp);
-        println!("{:>6.0} MB/s  {name}", rates[rates.len() / 2]);
-    }
+    figures.print();
     Ok(())
 }
 
@@ -76,32 +64,6 @@ async fn bare_read(bare: &Client, path: &str) -> Outcome<()> {
     let mut body = Box::pin(file.read_range_stream(0, file.file_length()));
     while let Some(piece) = body.next().await {
         piece?;
-    }
-    Ok(())
-}
-
-async fn write(store: &HdfsStore, total: u64) -> Outcome<Vec<BlobRef>> {
-    let piece = Bytes::from(vec![7; PIECE_BYTES]);
-    let mut blobs = Vec::new();
-    for _ in 0..total / BLOCK_BYTES {
-        let key = BlobKey::generate(&RandomIds);
-        let mut writer = store.create(&key, CreateOptions::default()).await?;
-        for _ in 0..BLOCK_BYTES / PIECE_BYTES as u64 {
-            writer.write(piece.clone()).await?;
-        }
-        let len_bytes = writer.commit().await?.len_bytes;
-        blobs.push(BlobRef { key, len_bytes });
-    }
-    Ok(blobs)
-}
-
-async fn read(store: &HdfsStore, blobs: &[BlobRef]) -> Outcome<()> {
-    for blob in blobs {
-        let span = Span::whole(blob.len_bytes).ok_or("an empty blob")?;
-        let mut body = store.open(blob).await?.read(span).await?;
-        while let Some(piece) = body.next().await {
-            piece?;
-        }
     }
     Ok(())
 }

@@ -150,13 +150,7 @@ impl BlobStore for HdfsStore {
             .buffered(DELETES_AT_ONCE)
             .collect()
             .await;
-        // When every key failed for want of the NameNode, there is no report to give.
-        let unreached =
-            |one: &Deleted| matches!(&one.outcome, Err(error) if error.kind() == ErrorKind::Unavailable);
-        match report.first().map(|one| &one.outcome) {
-            Some(Err(error)) if report.iter().all(unreached) => Err(error.clone()),
-            _ => Ok(report),
-        }
+        Deleted::report(report)
     }
 
     fn list(&self, prefix: &str, after: Option<&BlobKey>) -> BoxStream<'static, Result<ListedBlob>> {

@@ -13,35 +13,9 @@ use bytes::Bytes;
 use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions, StoreName};
 use campusdisk_core::{ErrorKind, InstallationId, RandomIds, Result, Span};
 use campusdisk_local::{LocalConfig, LocalStore};
+use campusdisk_testkit::small_disk::on_a_small_disk;
 
 const MIB: usize = 1 << 20;
-/// Where the disk is mounted, in the process that has one.
-const MOUNTED_AT: &str = "CAMPUSDISK_TEST_SMALL_DISK";
-
-/// Runs `test` on a disk of 32 MiB that only its process sees: this program again, in a namespace where it may mount.
-fn on_a_small_disk(name: &str, test: impl AsyncFnOnce(&Path)) {
-    if let Some(folder) = std::env::var_os(MOUNTED_AT) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        return runtime.block_on(test(Path::new(&folder)));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let script = format!(
-        "mount -t tmpfs -o size=32m small \"${MOUNTED_AT}\" && exec \"$0\" --exact {name} --nocapture"
-    );
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
-        .arg(std::env::current_exe().unwrap())
-        .env(MOUNTED_AT, folder.path())
-        .output()
-        .expect("util-linux is installed");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 async fn store(root: &Path, reserve_bytes: u64) -> LocalStore {
     let name = StoreName::parse("primary").unwrap();
     LocalStore::open(LocalConfig::new(name, root).with_reserve_bytes(reserve_bytes))
@@ -87,6 +61,7 @@ fn free_bytes(root: &Path) -> u64 {
 fn uploads_leave_the_reserve_free_and_deleting_makes_room() {
     on_a_small_disk(
         "uploads_leave_the_reserve_free_and_deleting_makes_room",
+        32,
         async |root| {
             let reserve_bytes = 10 * MIB as u64;
             let store = store(root, reserve_bytes).await;
@@ -116,6 +91,7 @@ fn uploads_leave_the_reserve_free_and_deleting_makes_room() {
 fn a_disk_that_fills_up_in_mid_write_loses_nothing_else() {
     on_a_small_disk(
         "a_disk_that_fills_up_in_mid_write_loses_nothing_else",
+        32,
         async |root| {
             let store = store(root, 0).await;
             let kept = put(&store, 4 * MIB).await.unwrap();
@@ -137,6 +113,7 @@ fn a_disk_that_fills_up_in_mid_write_loses_nothing_else() {
 fn a_disk_without_a_free_byte_still_reads_deletes_and_tidies() {
     on_a_small_disk(
         "a_disk_without_a_free_byte_still_reads_deletes_and_tidies",
+        32,
         async |root| {
             let store = store(root, 0).await;
             let (kept, gone) = (put(&store, MIB).await.unwrap(), put(&store, MIB).await.unwrap());
@@ -158,6 +135,7 @@ fn a_disk_without_a_free_byte_still_reads_deletes_and_tidies() {
 fn a_read_only_disk_is_denied_for_writing_and_good_for_reading() {
     on_a_small_disk(
         "a_read_only_disk_is_denied_for_writing_and_good_for_reading",
+        32,
         async |root| {
             let store = store(root, 0).await;
             let blob = put(&store, MIB).await.unwrap();
@@ -183,6 +161,7 @@ fn a_read_only_disk_is_denied_for_writing_and_good_for_reading() {
 fn without_its_disk_a_store_is_unavailable_and_not_empty() {
     on_a_small_disk(
         "without_its_disk_a_store_is_unavailable_and_not_empty",
+        32,
         async |root| {
             let store = store(root, 0).await;
             let blob = put(&store, MIB).await.unwrap();

@@ -5,9 +5,9 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions, StoreName};
-use campusdisk_core::{RandomIds, Span};
+use campusdisk_core::storage::StoreName;
 use campusdisk_s3::{S3Config, S3Credentials, S3Store};
+use campusdisk_testkit::throughput::{self, Figures, PIECE_BYTES};
 use futures::StreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
@@ -15,7 +15,6 @@ use object_store::{ClientOptions, ObjectStoreExt, WriteMultipart};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-const PIECE_BYTES: usize = 256 << 10;
 const ROUNDS: usize = 3;
 
 /// (name, `single_put_max_bytes`, blob bytes; 0 means one blob of all)
@@ -49,21 +48,14 @@ async fn main() -> Outcome<()> {
         config.single_put_max_bytes = single_put_max_bytes;
         S3Store::connect(config)
     };
-    let mut figures: Vec<(String, Vec<f64>)> = Vec::new();
-    let mut note = |name: &str, started: Instant| {
-        let rate = total as f64 / 1e6 / started.elapsed().as_secs_f64();
-        match figures.iter_mut().find(|(known, _)| known == name) {
-            Some((_, rates)) => rates.push(rate),
-            None => figures.push((name.to_owned(), vec![rate])),
-        }
-    };
+    let mut figures = Figures::of_transfers(total);
     for _ in 0..ROUNDS {
         let started = Instant::now();
         let path = bare_write(&bare, total).await?;
-        note("write: bare client, parts of 8 MiB", started);
+        figures.note("write: bare client, parts of 8 MiB", started);
         let started = Instant::now();
         bare_read(&bare, &path).await?;
-        note("read: bare client, one GET", started);
+        figures.note("read: bare client, one GET", started);
         bare.delete(&path).await?;
         for (name, single_put_max_bytes, blob_bytes) in WRITES {
             let store = store(single_put_max_bytes)?;
@@ -73,19 +65,15 @@ async fn main() -> Outcome<()> {
                 blob_bytes.min(total)
             };
             let started = Instant::now();
-            let blobs = write(&store, total, blob_bytes).await?;
-            note(&format!("write: {name}"), started);
+            let blobs = throughput::write(&store, total, blob_bytes).await?;
+            figures.note(&format!("write: {name}"), started);
             let started = Instant::now();
-            read(&store, &blobs).await?;
-            note(&format!("read: {name}"), started);
-            let keys: Vec<BlobKey> = blobs.iter().map(|blob| blob.key).collect();
-            store.delete(&keys).await?;
+            throughput::read(&store, &blobs).await?;
+            figures.note(&format!("read: {name}"), started);
+            throughput::delete(&store, &blobs).await?;
         }
     }
-    for (name, mut rates) in figures {
-        rates.sort_by(f64::total_cmp);
-        println!("{:>6.0} MB/s  {name}", rates[rates.len() / 2]);
-    }
+    figures.print();
     Ok(())
 }
 
@@ -105,32 +93,6 @@ async fn bare_read(bare: &AmazonS3, path: &Path) -> Outcome<()> {
     let mut body = bare.get(path).await?.into_stream();
     while let Some(piece) = body.next().await {
         piece?;
-    }
-    Ok(())
-}
-
-async fn write(store: &S3Store, total: u64, blob_bytes: u64) -> Outcome<Vec<BlobRef>> {
-    let piece = Bytes::from(vec![7; PIECE_BYTES]);
-    let mut blobs = Vec::new();
-    for _ in 0..total / blob_bytes {
-        let key = BlobKey::generate(&RandomIds);
-        let mut writer = store.create(&key, CreateOptions::default()).await?;
-        for _ in 0..blob_bytes / PIECE_BYTES as u64 {
-            writer.write(piece.clone()).await?;
-        }
-        let len_bytes = writer.commit().await?.len_bytes;
-        blobs.push(BlobRef { key, len_bytes });
-    }
-    Ok(blobs)
-}
-
-async fn read(store: &S3Store, blobs: &[BlobRef]) -> Outcome<()> {
-    for blob in blobs {
-        let span = Span::whole(blob.len_bytes).ok_or("an empty blob")?;
-        let mut body = store.open(blob).await?.read(span).await?;
-        while let Some(piece) = body.next().await {
-            piece?;
-        }
     }
     Ok(())
 }

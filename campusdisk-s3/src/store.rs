@@ -176,13 +176,7 @@ impl BlobStore for S3Store {
                 deleted.map_err(|failure| failure.during("delete blobs", self.bucket.store_subject()))?,
             );
         }
-        // When every key failed for want of the server, there is no report to give.
-        let unreached =
-            |one: &Deleted| matches!(&one.outcome, Err(error) if error.kind() == ErrorKind::Unavailable);
-        match report.first().map(|one| &one.outcome) {
-            Some(Err(error)) if report.iter().all(unreached) => Err(error.clone()),
-            _ => Ok(report),
-        }
+        Deleted::report(report)
     }
 
     fn list(&self, prefix: &str, after: Option<&BlobKey>) -> BoxStream<'static, Result<ListedBlob>> {

@@ -7,19 +7,15 @@
 
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use campusdisk_core::catalog::record::Setting;
 use campusdisk_core::catalog::{Catalog, ChangeSet, Ledger};
 use campusdisk_core::{ChangeId, ErrorKind, IdSource, RandomIds, Result, Timestamp};
 use campusdisk_sql::{SqlCatalog, SqliteDatabase, SqliteOptions};
+use campusdisk_testkit::small_disk::on_a_small_disk;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
-
-/// Where the small disk is mounted, in the process that has one.
-const MOUNTED_AT: &str = "CAMPUSDISK_TEST_SMALL_DISK";
 
 fn setting(key: &str, value_bytes: usize) -> Setting {
     Setting {
@@ -195,33 +191,9 @@ async fn many_clients_share_the_waits_for_the_disk() {
     database.close().await;
 }
 
-/// Runs `test` on a disk of 8 MiB that only its process sees: this program again, in a namespace where it may mount.
-fn on_a_small_disk(name: &str, test: impl AsyncFnOnce(&Path)) {
-    if let Some(folder) = std::env::var_os(MOUNTED_AT) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        return runtime.block_on(test(Path::new(&folder)));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let script = format!(
-        "mount -t tmpfs -o size=8m small \"${MOUNTED_AT}\" && exec \"$0\" --exact {name} --nocapture"
-    );
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
-        .arg(std::env::current_exe().unwrap())
-        .env(MOUNTED_AT, folder.path())
-        .output()
-        .expect("util-linux is installed");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 #[test]
 fn a_full_disk_is_a_limit_and_loses_nothing() {
-    on_a_small_disk("a_full_disk_is_a_limit_and_loses_nothing", async |folder| {
+    on_a_small_disk("a_full_disk_is_a_limit_and_loses_nothing", 8, async |folder| {
         let database = SqliteDatabase::open(folder.join("campusdisk.db")).await.unwrap();
         let catalog = database.catalog();
         let ballast = folder.join("ballast");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{BlobKey, StoreName};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// What a store is. Does not change while it lives.
 #[derive(Clone, Debug)]
@@ -103,6 +103,21 @@ pub struct Deleted {
     pub key: BlobKey,
     /// `Ok` when it is gone (also when it was never there), else why it may still be there.
     pub outcome: Result<(), Error>,
+}
+
+impl Deleted {
+    /// A report of these keys; the error instead, when the store was reached for none of them: there is nothing to report then.
+    ///
+    /// # Errors
+    /// The first [`Unavailable`](ErrorKind::Unavailable), when every key has one.
+    pub fn report(keys: Vec<Self>) -> Result<Vec<Self>> {
+        let unreached =
+            |one: &Self| matches!(&one.outcome, Err(error) if error.kind() == ErrorKind::Unavailable);
+        match keys.first().map(|one| &one.outcome) {
+            Some(Err(error)) if keys.iter().all(unreached) => Err(error.clone()),
+            _ => Ok(keys),
+        }
+    }
 }
 
 /// One committed blob of a listing.

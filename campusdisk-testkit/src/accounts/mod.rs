@@ -66,11 +66,7 @@ pub async fn run<H: AccountsHarness>(
     case: impl AsyncFnOnce(&dyn AccountsHarness),
 ) {
     let harness = harness.await;
-    let in_time = tokio::time::timeout(CASE_TIMEOUT, case(&harness)).await;
-    assert!(
-        in_time.is_ok(),
-        "{name} did not end within {CASE_TIMEOUT:?} on {harness:?}"
-    );
+    crate::suite::in_time(name, &harness, CASE_TIMEOUT, case(&harness)).await;
 }
 
 /// Mounts every case of the contract on a store of accounts: `accounts_conformance!(name, expression)` makes a module
@@ -81,22 +77,7 @@ macro_rules! accounts_conformance {
         $crate::accounts_cases! { [$crate::accounts_conformance] { @tests $name, $harness } }
     };
     (@tests $name:ident, $harness:expr; $($case:ident)*) => {
-        mod $name {
-            #[allow(unused_imports, reason = "the expression may name what its module imports")]
-            use super::*;
-
-            $(
-                #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    $crate::accounts::run(
-                        stringify!($case),
-                        async { $harness },
-                        $crate::accounts::cases::$case,
-                    )
-                    .await;
-                }
-            )*
-        }
+        $crate::mount_cases! { $name, $harness, accounts; $($case)* }
     };
 }
 
@@ -153,12 +134,6 @@ mod tests {
     #[test]
     fn every_rule_of_the_contract_has_a_case() {
         let names = crate::accounts_cases! { [names] { @names } };
-        for rule in 1..=14 {
-            let prefix = format!("a{rule}_");
-            assert!(
-                names.iter().any(|name| name.starts_with(&prefix)),
-                "A{rule} has no case"
-            );
-        }
+        crate::suite::assert_every_rule_has_a_case('a', 14, &names);
     }
 }

@@ -130,11 +130,7 @@ pub async fn run<H: StorageHarness>(
 ) {
     let harness = harness.await;
     let limit = harness.limits().case_timeout;
-    let in_time = tokio::time::timeout(limit, case(&harness)).await;
-    assert!(
-        in_time.is_ok(),
-        "{name} did not end within {limit:?} on {harness:?}"
-    );
+    crate::suite::in_time(name, &harness, limit, case(&harness)).await;
 }
 
 /// Mounts every case of the storage contract on a store: `storage_conformance!(name, expression)` makes a module `name`
@@ -145,22 +141,7 @@ macro_rules! storage_conformance {
         $crate::storage_cases! { [$crate::storage_conformance] { @tests $name, $harness } }
     };
     (@tests $name:ident, $harness:expr; $($case:ident)*) => {
-        mod $name {
-            #[allow(unused_imports, reason = "the expression may name what its module imports")]
-            use super::*;
-
-            $(
-                #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    $crate::storage::run(
-                        stringify!($case),
-                        async { $harness },
-                        $crate::storage::cases::$case,
-                    )
-                    .await;
-                }
-            )*
-        }
+        $crate::mount_cases! { $name, $harness, storage; $($case)* }
     };
 }
 
@@ -223,12 +204,6 @@ mod tests {
     #[test]
     fn every_rule_of_the_contract_has_a_case() {
         let names = crate::storage_cases! { [names] { @names } };
-        for rule in 1..=14 {
-            let prefix = format!("b{rule}_");
-            assert!(
-                names.iter().any(|name| name.starts_with(&prefix)),
-                "B{rule} has no case"
-            );
-        }
+        crate::suite::assert_every_rule_has_a_case('b', 14, &names);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campusdisk_core::catalog::record::{BlobState, Role, Subject};
-use campusdisk_core::{AccountId, ErrorKind, Span, UploadSpec};
+use campusdisk_core::{AccountId, ErrorKind, NodeId, Span, UploadSpec};
 use campusdisk_testkit::faulty::{Fault, ops};
 use futures::StreamExt;
 
@@ -244,6 +244,13 @@ async fn a_new_layout_has_the_same_bytes_and_lets_the_old_blobs_go() {
     assert_eq!(kind(fixture.disk.relayout(missing).await), ErrorKind::NotFound);
 }
 
+/// The SHA-256 of a file's content, where it is known.
+async fn hash_of(fixture: &Fixture, file: NodeId) -> Option<[u8; 32]> {
+    let node = fixture.catalog.node(file).await.unwrap().unwrap();
+    let content = fixture.catalog.content(node.content.unwrap()).await.unwrap();
+    content.unwrap().sha256
+}
+
 #[tokio::test]
 async fn a_sha256_whose_job_was_lost_is_found_after_a_sweep() {
     let mut policy = policy();
@@ -264,20 +271,9 @@ async fn a_sha256_whose_job_was_lost_is_found_after_a_sweep() {
 
     let heir = fixture.instance().await;
     assert_eq!(heir.sweep().await.unwrap().hashing, 2);
-    let hash_of = async |file| {
-        let content = fixture
-            .catalog
-            .node(file)
-            .await
-            .unwrap()
-            .unwrap()
-            .content
-            .unwrap();
-        fixture.catalog.content(content).await.unwrap().unwrap().sha256
-    };
     for (file, bytes) in [(file, pattern(2500)), (joined, bytes)] {
         let known = loop {
-            match hash_of(file).await {
+            match hash_of(&fixture, file).await {
                 Some(known) => break known,
                 None => tokio::task::yield_now().await,
             }
@@ -299,26 +295,14 @@ async fn a_content_that_can_t_be_read_is_tried_again_later_and_hides_no_other() 
         .fail_next_of(ops::READ, 1, Fault::Before(ErrorKind::Corrupt));
     let file = put(&desk, root, "f", &pattern(2500)).await.unwrap();
     let other = put(&desk, root, "other", &pattern(800)).await.unwrap();
-    let is_known = async |file| {
-        let content = fixture
-            .catalog
-            .node(file)
-            .await
-            .unwrap()
-            .unwrap()
-            .content
-            .unwrap();
-        let content = fixture.catalog.content(content).await.unwrap().unwrap();
-        content.sha256.is_some()
-    };
-    while !is_known(other).await {
+    while hash_of(&fixture, other).await.is_none() {
         tokio::task::yield_now().await;
     }
-    assert!(!is_known(file).await);
+    assert_eq!(hash_of(&fixture, file).await, None);
     assert_eq!(fixture.disk.sweep().await.unwrap().hashing, 0, "it rests");
     fixture.clock.advance(Duration::from_secs(3601));
     assert_eq!(fixture.disk.sweep().await.unwrap().hashing, 1);
-    while !is_known(file).await {
+    while hash_of(&fixture, file).await.is_none() {
         tokio::task::yield_now().await;
     }
 }

@@ -152,9 +152,7 @@ async fn a_purge_that_comes_too_late_leaves_what_was_restored() {
     let a = folder(&desk, root, "a").await;
     let file = put(&desk, a, "f", &pattern(1500)).await.unwrap();
     desk.trash(a, None).await.unwrap();
-    let gate = fixture
-        .gates
-        .hold_commit(|change| matches!(change, Change::Bulk(Bulk::Purge { .. })));
+    let gate = fixture.gates.hold_commit(is_purge);
     let purger = desk.clone();
     let purge = tokio::spawn(async move { purger.purge(a).await });
     gate.arrived().await;
@@ -165,8 +163,11 @@ async fn a_purge_that_comes_too_late_leaves_what_was_restored() {
     fixture.assert_settles().await;
 }
 
-#[tokio::test]
-async fn what_is_half_purged_is_never_restored_and_the_sweep_finishes_it() {
+fn is_purge(change: &Change) -> bool {
+    matches!(change, Change::Bulk(Bulk::Purge { .. }))
+}
+
+async fn a_deleted_folder_of_several_batches() -> (Fixture, Desk, NodeId) {
     let mut policy = policy();
     policy.batch_rows = 2;
     let fixture = Fixture::with(policy).await;
@@ -176,9 +177,14 @@ async fn what_is_half_purged_is_never_restored_and_the_sweep_finishes_it() {
         put(&desk, a, &file.to_string(), &pattern(1500)).await.unwrap();
     }
     desk.trash(a, None).await.unwrap();
-    let is_batch = |change: &Change| matches!(change, Change::Bulk(Bulk::Purge { .. }));
-    let first = fixture.gates.hold_commit(is_batch);
-    let second = fixture.gates.hold_commit(is_batch);
+    (fixture, desk, a)
+}
+
+#[tokio::test]
+async fn what_is_half_purged_is_never_restored_and_the_sweep_finishes_it() {
+    let (fixture, desk, a) = a_deleted_folder_of_several_batches().await;
+    let first = fixture.gates.hold_commit(is_purge);
+    let second = fixture.gates.hold_commit(is_purge);
     let purger = desk.clone();
     let purge = tokio::spawn(async move { purger.purge(a).await });
     first.open();
@@ -200,17 +206,8 @@ async fn what_is_half_purged_is_never_restored_and_the_sweep_finishes_it() {
 
 #[tokio::test]
 async fn two_purges_of_one_folder_both_end_with_all_of_it_gone() {
-    let mut policy = policy();
-    policy.batch_rows = 2;
-    let fixture = Fixture::with(policy).await;
-    let (desk, root) = fixture.alice().await;
-    let a = folder(&desk, root, "a").await;
-    for file in 0..5 {
-        put(&desk, a, &file.to_string(), &pattern(1500)).await.unwrap();
-    }
-    desk.trash(a, None).await.unwrap();
-    let is_batch = |change: &Change| matches!(change, Change::Bulk(Bulk::Purge { .. }));
-    let first = fixture.gates.hold_commit(is_batch);
+    let (fixture, desk, a) = a_deleted_folder_of_several_batches().await;
+    let first = fixture.gates.hold_commit(is_purge);
     let purger = desk.clone();
     let one = tokio::spawn(async move { purger.purge(a).await });
     first.arrived().await;
