@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use campusdisk_core::{ByteBody, ContentFacts, Download, DownloadPlan, EntityTag, Span, plan};
+use campusdisk_core::{ByteBody, ContentFacts, Download, DownloadPlan, EntityTag, IfRange, Span, plan};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
@@ -39,8 +39,11 @@ pub(crate) async fn answer(
     headers: &HeaderMap,
     query: &ContentQuery,
 ) -> Result<Response> {
-    let facts = facts(download);
     let asked = conditional::asked(method, headers, state.disk().now());
+    let mut facts = facts(download);
+    if matches!(asked.if_range, Some(IfRange::Date(_))) {
+        facts.validators.date_is_strong = download.has_date_of_its_own().await?;
+    }
     match plan(&facts, &asked) {
         DownloadPlan::Whole => {
             let body = match Span::whole(facts.size_bytes) {
@@ -117,10 +120,7 @@ async fn several_parts(
 
 fn facts(download: &Download) -> ContentFacts {
     let etag = EntityTag::of_content(download.content_id());
-    let mut facts = ContentFacts::new(etag, download.modified(), download.size_bytes());
-    // A node that never changed had no other content, so not in that second either (§8.8.2.2).
-    facts.validators.date_is_strong = download.place().node.version == 1;
-    facts
+    ContentFacts::new(etag, download.modified(), download.size_bytes())
 }
 
 fn with_body(state: &AppState, status: StatusCode, bytes: ByteBody) -> Response {

@@ -79,6 +79,11 @@ async fn a_file_that_changed_under_a_client_is_never_mixed() {
     assert_eq!(&ranged(tag(&old)).send().await.bytes()[..], b"old old");
     let date = ada.get(&content).send().await.header("last-modified").to_owned();
     assert_eq!(ranged(&date).send().await.status(), 206);
+    // A new name changes no byte.
+    let facts = format!("/api/v1/nodes/{}", old["id"].as_str().unwrap());
+    let renaming = ada.request("PATCH", &facts).json(&json!({"name": "b.txt"}));
+    renaming.await_ok(200).await;
+    assert_eq!(ranged(&date).send().await.status(), 206);
 
     ada.put(&content).body("new new new").await_ok(200).await;
     let answer = ranged(tag(&old)).send().await;

@@ -28,6 +28,9 @@ pub struct Download {
     ticket: Option<Spent>,
 }
 
+/// How many versions are looked at to find out whether a date stands for one content.
+const VERSIONS_COMPARED: u32 = 100;
+
 impl Download {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -63,6 +66,30 @@ impl Download {
     /// When the file got this content.
     pub fn modified(&self) -> Timestamp {
         self.place.node.modified
+    }
+
+    /// Whether no other content of the file ever had [`modified`](Self::modified) to the second, so that this date stands for these
+    /// bytes alone (RFC 9110 §8.8.2.2). Asks the catalog only where the file was changed at all; of a file with very many versions
+    /// it is not known.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn has_date_of_its_own(&self) -> Result<bool> {
+        let node = &self.place.node;
+        if node.version == 1 {
+            return Ok(true);
+        }
+        let versions = self
+            .shared
+            .catalog
+            .versions(node.id, None, VERSIONS_COMPARED)
+            .await?;
+        let second = node.modified.floor_to_second();
+        let same = versions
+            .iter()
+            .filter(|version| version.content != self.content.id)
+            .any(|version| version.created.floor_to_second() == second);
+        Ok(!same && versions.len() < VERSIONS_COMPARED as usize)
     }
 
     /// The SHA-256 of the bytes, once known.

@@ -1,6 +1,6 @@
 //! Overwriting, and going back.
 
-use campusdisk_core::{ErrorKind, PutOptions};
+use campusdisk_core::{ErrorKind, NodeUpdate, PutOptions};
 
 use crate::fixture::{Fixture, folder, kind, name, pattern, put, read, sha256};
 
@@ -89,4 +89,36 @@ async fn a_put_refuses_folders_wrong_lengths_and_nothing_of_it_stays() {
     fixture.assert_settles().await;
     assert_eq!(kind(desk.child(root, &name("f")).await), ErrorKind::NotFound);
     assert!(fixture.objects().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_date_stands_for_a_content_unless_another_one_had_the_same_second() {
+    let fixture = Fixture::new().await;
+    let (desk, root) = fixture.alice().await;
+    let second = std::time::Duration::from_secs(1);
+    let own = async |file| {
+        let download = desk.download(file).await.unwrap();
+        download.has_date_of_its_own().await.unwrap()
+    };
+    let file = put(&desk, root, "f", &pattern(5)).await.unwrap();
+    assert!(own(file).await);
+    let mut renaming = NodeUpdate::default();
+    renaming.name = Some(name("g"));
+    desk.update(file, renaming).await.unwrap();
+    assert!(own(file).await, "a rename changes no content");
+
+    put(&desk, root, "g", &pattern(6)).await.unwrap();
+    assert!(!own(file).await, "two contents in one second");
+    fixture.clock.advance(second);
+    put(&desk, root, "g", &pattern(7)).await.unwrap();
+    assert!(own(file).await);
+    fixture.clock.advance(second);
+    desk.restore_version(file, 1).await.unwrap();
+    assert!(own(file).await, "an older content again, at another time");
+    fixture.clock.advance(second);
+    for size in 0..100 {
+        fixture.clock.advance(second);
+        put(&desk, root, "g", &pattern(size)).await.unwrap();
+    }
+    assert!(!own(file).await, "too many versions to look at");
 }
