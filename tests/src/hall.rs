@@ -3,7 +3,7 @@
 use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::client::{Base, Client};
 
@@ -54,7 +54,12 @@ impl Hall {
 
     /// Starts a hall with exactly these settings.
     pub async fn start_configured(config: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(&std::env::temp_dir(), config).await
+    }
+
+    /// Starts a hall with exactly these settings, its folder in this one.
+    pub async fn start_in(place: &Path, config: &str) -> Self {
+        let folder = tempfile::tempdir_in(place).expect("a temporary folder");
         std::fs::write(folder.path().join("hall.toml"), config).expect("a configuration");
         let mut hall = Self {
             folder,
@@ -141,26 +146,19 @@ impl Hall {
 
     /// Sends SIGTERM.
     pub fn sigterm(&self) {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "SIGTERM could not be sent"
-        );
+        assert!(signal(self.pid(), "TERM"), "SIGTERM could not be sent");
     }
 
     /// Waits until it ended by itself; returns how.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().expect("its state") {
-                return status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the hall did not end");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let pid = child.id();
+        let waiting = tokio::task::spawn_blocking(move || child.wait());
+        let Ok(status) = tokio::time::timeout(PATIENCE, waiting).await else {
+            signal(pid, "KILL");
+            panic!("the hall did not end");
+        };
+        status.expect("waiting").expect("its state")
     }
 
     /// Whether it has ended by itself.
@@ -256,6 +254,12 @@ impl Drop for Hall {
             eprintln!("the hall's log:\n{}", self.log());
         }
     }
+}
+
+/// Sends a signal; says whether there was somebody to get it.
+fn signal(pid: u32, name: &str) -> bool {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    sent.is_ok_and(|status| status.success())
 }
 
 /// The setup link and the address that a starting hall prints.

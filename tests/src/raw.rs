@@ -137,6 +137,13 @@ impl Raw {
         }
     }
 
+    /// How many bytes of a body still come when nothing is read before `deadline`, by which the hall has to have cut it: what is
+    /// on its way in buffers, which are filled again only by what is not cut.
+    pub async fn left_after(&mut self, deadline: std::time::Instant) -> usize {
+        tokio::time::sleep_until(deadline.into()).await;
+        self.skip(usize::MAX).await
+    }
+
     /// Waits for the hall to close the connection, reading what still comes.
     pub async fn closed(&mut self) {
         while matches!(self.more().await, Ok(true)) {

@@ -15,6 +15,7 @@ use campusdisk_tests::{Answer, Client, Hall, Upload, pattern, sha256_hex};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
+use tokio::sync::watch;
 
 const CLIENTS: u64 = 8;
 
@@ -37,6 +38,23 @@ struct Bytes {
 impl Bytes {
     fn make(self) -> Vec<u8> {
         pattern(self.len, self.seed)
+    }
+}
+
+/// How far the clients of one round are.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    acknowledged: watch::Sender<u64>,
+}
+
+impl Load {
+    /// Waits until so many operations were acknowledged in all.
+    async fn reaches(&self, operations: u64) {
+        let mut seen = self.acknowledged.subscribe();
+        let reached = seen.wait_for(|&all| all >= operations);
+        let in_time = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        assert!(in_time.is_ok(), "the clients get nothing done");
     }
 }
 
@@ -67,8 +85,8 @@ impl Worker {
     }
 
     /// Works until told to stop or a request gets no answer.
-    async fn work(mut self, stop: Arc<AtomicBool>) -> Self {
-        while !stop.load(Ordering::Relaxed) {
+    async fn work(mut self, load: Arc<Load>) -> Self {
+        while !load.stop.load(Ordering::Relaxed) {
             let answered = match self.random.random_range(0..10) {
                 0..=3 => self.put_new().await,
                 4 => self.overwrite().await,
@@ -81,6 +99,7 @@ impl Worker {
                 break;
             }
             self.acknowledged += 1;
+            load.acknowledged.send_modify(|all| *all += 1);
         }
         self
     }
@@ -314,6 +333,25 @@ impl Worker {
         }
         assert!(shown.is_empty(), "nobody made {shown:?}");
     }
+
+    /// Deletes every file for good, and gives up every upload.
+    async fn delete_all(&self) {
+        for name in self.client.names(&self.root).await {
+            let id = self.client.get(&self.child(&name)).await.expect(200).id();
+            self.client
+                .delete(&format!("/api/v1/nodes/{id}"))
+                .await
+                .expect(204);
+        }
+        self.client.delete("/api/v1/trash").await.expect(204);
+        let unfinished = self.client.get("/api/v1/uploads?limit=1000").await.expect(200);
+        for upload in unfinished.json()["items"].as_array().into_iter().flatten() {
+            let id = upload["id"].as_str().unwrap_or_default();
+            let path = format!("/api/v1/uploads/{id}");
+            let headers = [("tus-resumable", "1.0.0")];
+            self.client.send("DELETE", &path, &headers, "").await.expect(204);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -326,14 +364,14 @@ async fn a_hall_killed_under_load_keeps_what_it_acknowledged() {
         workers.push(Worker::new(client, root, number));
     }
     for round in 0..rounds() {
-        let stop = Arc::new(AtomicBool::new(false));
+        let load = Arc::new(Load::default());
         let running: Vec<_> = workers
             .drain(..)
-            .map(|worker| tokio::spawn(worker.work(stop.clone())))
+            .map(|worker| tokio::spawn(worker.work(load.clone())))
             .collect();
-        tokio::time::sleep(Duration::from_millis(1000 + 371 * (round % 7))).await;
+        load.reaches(25 + 17 * (round % 7)).await;
         hall.kill9();
-        stop.store(true, Ordering::Relaxed);
+        load.stop.store(true, Ordering::Relaxed);
         for worker in running {
             workers.push(worker.await.expect("a client"));
         }
@@ -352,21 +390,31 @@ async fn a_hall_killed_under_load_keeps_what_it_acknowledged() {
         workers.iter().all(|worker| worker.acknowledged > 0),
         "a client got nothing done"
     );
-    nothing_waits_for_ever(&hall).await;
+    // Nothing is leased or condemned for ever: what dead writers held is swept away.
+    comes_to_say(&hall, " 0 leased, 0 condemned;").await;
     for worker in &mut workers {
         worker.verify().await;
     }
+    for worker in &workers {
+        worker.delete_all().await;
+    }
+    // No reference outlived what made it: with the last file, the last byte goes.
+    comes_to_say(&hall, " 0 live blobs, 0 leased, 0 condemned; 0 bytes").await;
+    let said = hall.done(&["check"], "");
+    assert!(
+        said.contains(&format!("drives: {CLIENTS}, 0 bytes used")),
+        "{said}"
+    );
 }
 
-/// Waits until no blob is leased or condemned any more: what dead writers held is swept away.
-async fn nothing_waits_for_ever(hall: &Hall) {
+/// Waits until `hall check` says so.
+async fn comes_to_say(hall: &Hall, wanted: &str) {
     let begun = Instant::now();
     loop {
         let said = hall.done(&["check"], "");
-        if said.contains(" 0 leased, 0 condemned") {
+        if said.contains(wanted) {
             return;
         }
         assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
-        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
