@@ -243,6 +243,9 @@ impl From<Error> for Problem {
             ErrorKind::Unavailable => {
                 "a part of the system can't be reached now, try again in a moment".into()
             }
+            ErrorKind::LimitExceeded if is_of_storage(&error) => {
+                "the storage is full, nothing more is taken in until there is room".into()
+            }
             _ if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE => {
                 "something went wrong here, the operator finds it by the request_id".into()
             }
@@ -259,6 +262,11 @@ impl From<Error> for Problem {
         problem.cause = Some(error);
         problem
     }
+}
+
+/// Whether a store or the catalog met it: in an operation of theirs, or with a cause.
+pub(crate) fn is_of_storage(error: &Error) -> bool {
+    error.operation().is_some() || std::error::Error::source(error).is_some()
 }
 
 fn number(value: u64) -> HeaderValue {
@@ -320,7 +328,12 @@ mod tests {
 
     #[test]
     fn the_inside_of_a_failure_stays_inside() {
-        for kind in [ErrorKind::Unavailable, ErrorKind::Internal, ErrorKind::Corrupt] {
+        for kind in [
+            ErrorKind::Unavailable,
+            ErrorKind::Internal,
+            ErrorKind::Corrupt,
+            ErrorKind::LimitExceeded,
+        ] {
             let error =
                 Error::new(kind, "NameNode nn1.campus:8020 refused").because(std::io::Error::other("secret"));
             let (_, document) = rendered(&error.into());

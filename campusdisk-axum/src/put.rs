@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 
 use crate::digest;
-use crate::error::{Problem, Result};
+use crate::error::{Problem, Result, is_of_storage};
 use crate::extract::broken_body;
 
 /// Refuses before a byte is read, where what is there shows already that a condition fails.
@@ -93,11 +93,11 @@ pub(crate) fn problem(error: Error) -> Problem {
     }
 }
 
-/// A limit of the policy is about this file; a limit of the store, which has a cause, is about the disk.
+/// A limit of the policy is about this file; one of the storage is about the disk.
 pub(crate) fn limit_problem(error: Error) -> Problem {
-    match std::error::Error::source(&error) {
-        Some(_) => error.into(),
-        None => Problem::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE),
+    match is_of_storage(&error) {
+        true => error.into(),
+        false => Problem::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE),
     }
 }
 
