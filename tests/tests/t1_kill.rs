@@ -15,9 +15,15 @@ use campusdisk_tests::{Answer, Client, Hall, Upload, pattern, sha256_hex};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 const CLIENTS: u64 = 8;
+
+/// About how long it takes from a file's last bytes to their answer.
+const COMMIT_MICROS: u64 = 30_000;
+
+/// How long it takes from a purge to the end of the sweep that deletes the bytes: a little more than the sweep's period.
+const SWEEP_MICROS: u64 = 250_000;
 
 /// A lease that is over soon after the last round, and far longer than writing one of these blobs takes.
 const CONFIG: &str = "blob_lease_seconds = 15\ntail_bytes = 65536\n";
@@ -46,6 +52,10 @@ impl Bytes {
 struct Load {
     stop: AtomicBool,
     acknowledged: watch::Sender<u64>,
+    /// Told when the last bytes of a file are sent.
+    last_bytes: Notify,
+    /// Told when a file was purged.
+    purged: Notify,
 }
 
 impl Load {
@@ -55,6 +65,18 @@ impl Load {
         let reached = seen.wait_for(|&all| all >= operations);
         let in_time = tokio::time::timeout(Duration::from_secs(60), reached).await;
         assert!(in_time.is_ok(), "the clients get nothing done");
+    }
+
+    /// Waits for the last bytes of a file or, in every other round, for a purge, and then for a moment in which what follows is
+    /// somewhere on its way: what is to be whole or not at all is caught in the middle far more often than at any time.
+    async fn is_in_the_middle(&self, round: u64, random: &mut StdRng) {
+        let (begun, micros) = match round % 2 {
+            0 => (&self.last_bytes, COMMIT_MICROS),
+            _ => (&self.purged, SWEEP_MICROS),
+        };
+        let begun = tokio::time::timeout(Duration::from_secs(60), begun.notified()).await;
+        assert!(begun.is_ok(), "the clients get nothing done");
+        tokio::time::sleep(Duration::from_micros(random.random_range(0..micros))).await;
     }
 }
 
@@ -90,10 +112,10 @@ impl Worker {
             let answered = match self.random.random_range(0..10) {
                 0..=3 => self.put_new().await,
                 4 => self.overwrite().await,
-                5 => self.delete().await,
+                5 => self.delete(&load).await,
                 6 => self.rename().await,
                 7 => self.copy().await,
-                _ => self.upload().await,
+                _ => self.upload(&load).await,
             };
             if answered.is_none() {
                 break;
@@ -182,7 +204,7 @@ impl Worker {
         Some(())
     }
 
-    async fn delete(&mut self) -> Option<()> {
+    async fn delete(&mut self, load: &Load) -> Option<()> {
         let Some((name, old)) = self.some_file() else {
             return Some(());
         };
@@ -194,6 +216,7 @@ impl Worker {
         if self.random.random_bool(0.5) {
             self.ask("DELETE", &format!("/api/v1/trash/{id}"), "", true)
                 .await?;
+            load.purged.notify_waiters();
         }
         Some(())
     }
@@ -233,7 +256,7 @@ impl Worker {
     }
 
     /// Creates an upload and sends pieces of it; sometimes to its end.
-    async fn upload(&mut self) -> Option<()> {
+    async fn upload(&mut self, load: &Load) -> Option<()> {
         let (name, mut bytes) = self.fresh();
         bytes.len += 1;
         let (length, metadata) = (
@@ -261,6 +284,7 @@ impl Worker {
             let end = (start + piece).min(bytes.len);
             if end == bytes.len {
                 self.files.insert(name.clone(), vec![None, Some(bytes)]);
+                load.last_bytes.notify_waiters();
             }
             let offset = start.to_string();
             let headers = [
@@ -363,6 +387,7 @@ async fn a_hall_killed_under_load_keeps_what_it_acknowledged() {
         let root = client.root().await;
         workers.push(Worker::new(client, root, number));
     }
+    let mut random = StdRng::seed_from_u64(CLIENTS);
     for round in 0..rounds() {
         let load = Arc::new(Load::default());
         let running: Vec<_> = workers
@@ -370,6 +395,7 @@ async fn a_hall_killed_under_load_keeps_what_it_acknowledged() {
             .map(|worker| tokio::spawn(worker.work(load.clone())))
             .collect();
         load.reaches(25 + 17 * (round % 7)).await;
+        load.is_in_the_middle(round, &mut random).await;
         hall.kill9();
         load.stop.store(true, Ordering::Relaxed);
         for worker in running {
