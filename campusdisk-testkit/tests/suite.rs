@@ -225,6 +225,7 @@ found! {
         ReportsInAnyOrder by b4_the_report_has_an_entry_for_each_key_in_order;
     a_store_that_reads_short_is_found: ReadsShort by b5_every_span_yields_exactly_its_bytes;
     a_store_that_cuts_spans_at_the_end_is_found: ReadsToTheEndOnly by b5_a_span_past_the_end_is_corrupt;
+    a_reader_of_one_span_at_a_time_is_found: ReadsOneSpanAtATime by b6_one_reader_serves_many_spans_at_once;
     a_reader_that_a_dropped_body_blocks_is_found: ReadsOneSpanAtATime by b6_a_dropped_body_leaves_the_reader_usable;
     a_listing_without_order_is_found: ListsInAnyOrder by b7_list_yields_every_blob_once_in_ascending_order;
     a_listing_that_ignores_its_prefix_is_found: ListsWhatWasNotAskedFor by b7_list_keeps_to_its_prefix;

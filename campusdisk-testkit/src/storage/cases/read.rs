@@ -151,6 +151,19 @@ pub async fn b6_one_reader_serves_many_spans_at_once(harness: &dyn StorageHarnes
         .expect("it commits");
     let reader: std::sync::Arc<dyn campusdisk_core::storage::BlobReader> =
         store.open(&blob).await.expect("it opens").into();
+    let whole = span(0, blob.len_bytes);
+    // The second span is read from its begin to its end in the middle of the first.
+    let mut first = reader.read(whole).await.expect("it reads");
+    let mut found = first
+        .next()
+        .await
+        .expect("there are bytes")
+        .expect("they read")
+        .to_vec();
+    let second = reader.read(whole).await.expect("it reads beside another");
+    assert!(second.collect(usize::MAX).await.expect("it ends whole") == bytes);
+    found.extend_from_slice(&first.collect(usize::MAX).await.expect("it goes on"));
+    assert!(found == bytes);
     let count = harness.limits().calls_at_once as u64;
     let step = blob.len_bytes / (count + 1);
     let readers = (0..count).map(|number| {
