@@ -16,6 +16,8 @@ pub struct LocalConfig {
     pub part_size_bytes: u64,
     /// How much of the disk uploads leave free. 64 MiB unless set.
     pub reserve_bytes: u64,
+    /// Whether long blobs are written past the page cache, where the file system can. True unless set.
+    pub direct_io: bool,
 }
 
 impl LocalConfig {
@@ -26,6 +28,7 @@ impl LocalConfig {
             root: root.into(),
             part_size_bytes: 64 << 20,
             reserve_bytes: 64 << 20,
+            direct_io: true,
         }
     }
 
@@ -40,6 +43,13 @@ impl LocalConfig {
     #[must_use]
     pub fn with_reserve_bytes(mut self, reserve_bytes: u64) -> Self {
         self.reserve_bytes = reserve_bytes;
+        self
+    }
+
+    /// Sets whether long blobs are written past the page cache.
+    #[must_use]
+    pub fn with_direct_io(mut self, direct_io: bool) -> Self {
+        self.direct_io = direct_io;
         self
     }
 }

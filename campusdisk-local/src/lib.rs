@@ -13,6 +13,11 @@
 //! database beside the blobs can still write and purging still works. Uploads at the same moment may pass it by up to
 //! 4 MiB each.
 //!
+//! # Long blobs go past the page cache
+//! A blob that is announced with 4 MiB or more gets its room on the disk at once and is written with `O_DIRECT`, where the
+//! file system can: that costs half the processor time of writing through the page cache and pushes nothing out of it that
+//! people download. So its first reader waits for the disk. [`with_direct_io`](LocalConfig::with_direct_io) turns it off.
+//!
 //! # Example: a store in a folder
 //! ```
 //! use campusdisk_core::storage::{BlobStore, StoreName};
@@ -29,11 +34,13 @@
 //! # }
 //! ```
 
+mod block;
 mod buffers;
 mod config;
 mod error;
 mod layout;
 mod list;
+mod part;
 mod reader;
 mod store;
 mod writer;

@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) info: StoreInfo,
     pub(crate) layout: Layout,
     pub(crate) buffers: Arc<Buffers>,
+    pub(crate) direct_io: bool,
     reserve_bytes: u64,
 }
 
@@ -50,6 +51,7 @@ impl LocalStore {
             info: StoreInfo::new(config.name).with_part_size_bytes(config.part_size_bytes),
             layout: Layout::new(config.root),
             buffers: Arc::default(),
+            direct_io: config.direct_io,
             reserve_bytes: config.reserve_bytes,
         };
         blocking(move || {

@@ -56,6 +56,39 @@ async fn a_file_cut_in_mid_read_is_corrupt_and_never_short() {
 }
 
 #[tokio::test]
+async fn a_long_blob_is_whole_whatever_length_was_expected_and_however_it_is_written() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    const MIB: usize = 1 << 20;
+    for direct_io in [true, false] {
+        let config = LocalConfig::new(StoreName::parse("primary").unwrap(), folder.path());
+        let store = LocalStore::open(config.with_direct_io(direct_io)).await.unwrap();
+        for (len, expected) in [
+            (9 * MIB + 1, 9 * MIB + 1),
+            (8 * MIB, 8 * MIB),
+            (5 * MIB + 4096, 64 * MIB),
+            (9 * MIB + 4097, 4 * MIB),
+            (0, 5 * MIB),
+        ] {
+            let bytes: Vec<u8> = (0..len).map(|number| (number % 251) as u8).collect();
+            let key = BlobKey::generate(&RandomIds);
+            let options = CreateOptions::default().with_expected_bytes(expected as u64);
+            let mut writer = store.create(&key, options).await.unwrap();
+            for piece in bytes.chunks(70_001) {
+                writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
+            }
+            assert_eq!(writer.commit().await.unwrap().len_bytes, len as u64);
+            let path = store.local_path(&key);
+            assert!(std::fs::read(&path).unwrap() == bytes, "{len} of {expected}");
+            let taken_bytes = std::os::unix::fs::MetadataExt::blocks(&path.metadata().unwrap()) * 512;
+            assert!(
+                taken_bytes <= (len + MIB) as u64,
+                "{len} bytes take {taken_bytes} of the disk"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_cached_come_from_the_disk() {
     // Not the system's temporary folder, which may be in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();

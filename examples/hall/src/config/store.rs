@@ -60,6 +60,7 @@ type Opened = campusdisk_core::Result<Arc<dyn BlobStore>>;
 pub(crate) struct LocalSettings {
     pub(crate) path: PathBuf,
     pub(crate) part_size_bytes: u64,
+    pub(crate) direct_io: bool,
 }
 
 impl Default for LocalSettings {
@@ -67,6 +68,7 @@ impl Default for LocalSettings {
         Self {
             path: PathBuf::from("blobs"),
             part_size_bytes: 64 * MIB,
+            direct_io: true,
         }
     }
 }
@@ -75,6 +77,7 @@ impl LocalSettings {
     async fn open(&self, name: &str, config: &Config) -> Opened {
         let local = LocalConfig::new(StoreName::parse(name)?, config.below_data(&self.path))
             .with_part_size_bytes(self.part_size_bytes)
+            .with_direct_io(self.direct_io)
             .with_reserve_bytes(config.storage.reserve_bytes);
         Ok(Arc::new(LocalStore::open(local).await?))
     }
