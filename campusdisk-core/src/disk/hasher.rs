@@ -21,7 +21,8 @@ const QUEUE_BATCHES: usize = 4;
 
 /// SHA-256 (unless left to a job), CRC-32, and the checksums a client sent, over bytes in order.
 ///
-/// Few bytes are hashed where they are; from [`INLINE_BYTES`] on a blocking thread does it, in batches.
+/// Few bytes are hashed where they are, and a CRC-32 alone always is; from [`INLINE_BYTES`] on a blocking thread does it, in
+/// batches.
 #[derive(Debug)]
 pub(super) struct Hasher {
     spawner: Arc<dyn Spawner>,
@@ -79,16 +80,15 @@ impl Hasher {
     pub(super) async fn update(&mut self, bytes: Bytes) -> Result<()> {
         self.waiting_bytes += bytes.len();
         self.waiting.push(bytes);
-        let enough = if matches!(self.lane, Lane::Here(_)) {
-            INLINE_BYTES
-        } else {
-            BATCH_BYTES
-        };
-        if self.waiting_bytes >= enough {
-            self.move_away();
-            self.flush().await?;
+        match &self.lane {
+            Lane::Here(hashes) if hashes.are_cheap() => self.flush().await,
+            Lane::Here(_) if self.waiting_bytes < INLINE_BYTES => Ok(()),
+            Lane::There(_) if self.waiting_bytes < BATCH_BYTES => Ok(()),
+            _ => {
+                self.move_away();
+                self.flush().await
+            }
         }
-        Ok(())
     }
 
     /// The state over all bytes so far. The answer comes when the thread has got there; bytes may be added meanwhile.
@@ -149,6 +149,11 @@ impl Hasher {
 }
 
 impl Hashes {
+    /// Whether they take less time than handing the bytes over would.
+    fn are_cheap(&self) -> bool {
+        self.sha256.is_none() && self.checks.is_empty()
+    }
+
     fn obey(&mut self, order: Order) {
         match order {
             Order::Update(batch) => batch.iter().for_each(|bytes| self.update(bytes)),
