@@ -1,7 +1,8 @@
 //! How many change sets the catalog on SQLite commits, alone and with others, and how long a page of a large folder takes.
 //!
 //! Prints a table. `CAMPUSDISK_BENCH_FOLDER` says on which disk (default: the temporary folder's), `CAMPUSDISK_BENCH_FILES`
-//! how many files the folder has (default 100,000).
+//! how many files the folder has (default 100,000). `catalog commits CLIENTS BATCH SETS` does only that, and prints
+//! changes per second: `cargo xtask bench` runs it so, to count its syncs from outside.
 #![allow(clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -27,13 +28,34 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 async fn main() -> Fallible<()> {
     let folder = std::env::var_os("CAMPUSDISK_BENCH_FOLDER").map_or_else(std::env::temp_dir, PathBuf::from);
     let files = std::env::var("CAMPUSDISK_BENCH_FILES").map_or(Ok(100_000), |text| text.parse())?;
+    // Cargo adds an argument of its own, which starts with a dash.
+    let words: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    if let [part, clients, batch, sets] = words.as_slice()
+        && part == "commits"
+    {
+        let measured = commits(&folder, clients.parse()?, batch.parse()?, sets.parse()?).await?;
+        println!("{:.1}", measured.sets_per_second);
+        return Ok(());
+    }
     for (clients, batch, sets) in [(1, 256, 2000u32), (64, 256, 20_000), (64, 1, 2000)] {
-        commits(&folder, clients, batch, sets).await?;
+        let measured = commits(&folder, clients, batch, sets).await?;
+        println!(
+            "{clients:3} clients, up to {batch:3} sets a commit: {:6.0} sets/s, {:.1} sets/commit",
+            measured.sets_per_second, measured.sets_per_commit
+        );
     }
     large_folder(&folder, files).await
 }
 
-async fn commits(folder: &Path, clients: u32, batch: usize, sets: u32) -> Fallible<()> {
+struct Measured {
+    sets_per_second: f64,
+    sets_per_commit: f64,
+}
+
+async fn commits(folder: &Path, clients: u32, batch: usize, sets: u32) -> Fallible<Measured> {
     let folder = tempfile::tempdir_in(folder)?;
     let options = SqliteOptions::default().with_batch_sets(batch);
     let database = SqliteDatabase::open_with(folder.path().join("bench.db"), options).await?;
@@ -57,14 +79,13 @@ async fn commits(folder: &Path, clients: u32, batch: usize, sets: u32) -> Fallib
     }
     let took = started.elapsed();
     let stats = database.stats();
-    let (sets, commits) = (stats.sets - before.sets, stats.commits - before.commits);
-    println!(
-        "{clients:3} clients, up to {batch:3} sets a commit: {:6.0} sets/s, {:.1} sets/commit",
-        f64::from(u32::try_from(sets)?) / took.as_secs_f64(),
-        f64::from(u32::try_from(sets)?) / f64::from(u32::try_from(commits)?)
-    );
+    let sets = f64::from(u32::try_from(stats.sets - before.sets)?);
+    let commits = f64::from(u32::try_from(stats.commits - before.commits)?);
     database.close().await;
-    Ok(())
+    Ok(Measured {
+        sets_per_second: sets / took.as_secs_f64(),
+        sets_per_commit: sets / commits,
+    })
 }
 
 async fn drive(database: &SqliteDatabase) -> Fallible<(DriveId, NodeId)> {

@@ -123,6 +123,15 @@ impl Hall {
         load::body_of("GET", &format!("{}{path}", self.endpoint), self.authorization())
     }
 
+    /// Makes a folder in the drive's root and gives its id.
+    pub(crate) fn make_folder(&self, name: &str) -> Result<String> {
+        let url = format!("{}/api/v1/nodes/{}/children", self.endpoint, self.root);
+        let wish = serde_json::json!({"name": name, "kind": "folder"});
+        let made: Value = serde_json::from_str(&load::post(&url, self.authorization(), &wish)?)?;
+        let id = made.get("id").and_then(Value::as_str);
+        Ok(id.context("the hall named no folder")?.to_owned())
+    }
+
     /// Deletes a node for good.
     pub(crate) fn purge(&self, node: &str) -> Result<()> {
         for path in [format!("nodes/{node}"), format!("trash/{node}")] {

@@ -72,10 +72,31 @@ pub(crate) struct Load {
 
 /// GETs of one URL by 64 connections for so many seconds. Any answer but 2xx is a failed measure.
 pub(crate) fn many(url: &str, authorization: Option<&str>, seconds: u64) -> Result<Load> {
+    let said = wrk(url, authorization, seconds, None)?;
+    Ok(Load {
+        requests_per_second: after(&said, "Requests/sec:")?.parse()?,
+        megabytes_per_second: scaled(after(&said, "Transfer/sec:")?)? / 1e6,
+    })
+}
+
+/// Requests as `script` makes them, by 64 connections for so many seconds: how many were answered, each with 2xx.
+pub(crate) fn requests(url: &str, authorization: Option<&str>, script: &Path, seconds: u64) -> Result<u64> {
+    let said = wrk(url, authorization, seconds, Some(script))?;
+    let count = said
+        .lines()
+        .find_map(|line| line.trim().split_once(" requests in "));
+    let (count, _) = count.with_context(|| format!("wrk said no count: {said}"))?;
+    Ok(count.parse()?)
+}
+
+fn wrk(url: &str, authorization: Option<&str>, seconds: u64, script: Option<&Path>) -> Result<String> {
     let mut wrk = Command::new("wrk");
     wrk.args(["-t2", "-c64", &format!("-d{seconds}s")]);
     if let Some(authorization) = authorization {
         wrk.args(["-H", &format!("Authorization: {authorization}")]);
+    }
+    if let Some(script) = script {
+        wrk.arg("-s").arg(script);
     }
     let said = command::output_of(wrk.arg(url))?;
     if let Some(line) = said
@@ -84,15 +105,33 @@ pub(crate) fn many(url: &str, authorization: Option<&str>, seconds: u64) -> Resu
     {
         bail!("wrk of {url}: {}", line.trim());
     }
-    let value = |label: &str| {
-        let line = said.lines().find_map(|line| line.trim().strip_prefix(label));
-        line.map(str::trim)
-            .with_context(|| format!("wrk said no {label} {said}"))
-    };
-    Ok(Load {
-        requests_per_second: value("Requests/sec:")?.parse()?,
-        megabytes_per_second: scaled(value("Transfer/sec:")?)? / 1e6,
-    })
+    Ok(said)
+}
+
+/// What stands behind `label` in the words of wrk.
+fn after<'a>(said: &'a str, label: &str) -> Result<&'a str> {
+    let found = said.lines().find_map(|line| line.trim().strip_prefix(label));
+    found
+        .map(str::trim)
+        .with_context(|| format!("wrk said no {label} {said}"))
+}
+
+/// How long one GET took by curl's clock, from its connected socket to the last byte.
+pub(crate) fn milliseconds(url: &str, authorization: Option<&str>) -> Result<f64> {
+    let mut curl = curl(authorization);
+    curl.args([
+        "--fail",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{time_connect} %{time_total}",
+        url,
+    ]);
+    let said = command::output_of(&mut curl)?;
+    let (connected, total) = said
+        .split_once(' ')
+        .with_context(|| format!("curl said: {said}"))?;
+    Ok((total.trim().parse::<f64>()? - connected.parse::<f64>()?) * 1e3)
 }
 
 /// The headers of a request without a body of its own.
@@ -120,6 +159,13 @@ pub(crate) fn header<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
 /// The body of a successful request.
 pub(crate) fn body_of(method: &str, url: &str, authorization: Option<&str>) -> Result<String> {
     command::output_of(curl(authorization).args(["--fail", "-X", method, url]))
+}
+
+/// The answer to a document that is posted.
+pub(crate) fn post(url: &str, authorization: Option<&str>, document: &serde_json::Value) -> Result<String> {
+    let mut curl = curl(authorization);
+    curl.args(["--fail", "--json", &document.to_string(), url]);
+    command::output_of(&mut curl)
 }
 
 fn curl(authorization: Option<&str>) -> Command {

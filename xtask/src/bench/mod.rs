@@ -2,6 +2,7 @@
 //!
 //! Every figure is a median of alternating rounds on the same machine. `docs/benchmarks.md` is written from it.
 
+mod catalog;
 mod downloads;
 mod hall;
 mod load;
@@ -24,6 +25,7 @@ use crate::services::{self, TestBed};
 const PROGRAMS: &[Program] = &[
     Program::new("curl", "benches", Some("curl")),
     Program::new("wrk", "benches of many connections", Some("wrk")),
+    Program::new("strace", "counting and delaying syncs", Some("strace")),
 ];
 
 /// How to measure.
@@ -38,6 +40,12 @@ pub(crate) struct Options {
     /// Seconds of each round of many connections.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+}
+
+/// What is measured.
+struct Binaries {
+    hall: PathBuf,
+    catalog: PathBuf,
 }
 
 /// What every measure uses.
@@ -56,16 +64,19 @@ pub(crate) struct Setting {
 /// When a server can't be had or answers wrongly; what was started is stopped.
 pub(crate) fn run(options: &Options) -> Result<()> {
     apt::ensure(PROGRAMS)?;
-    let binary = hall::build()?;
+    let binaries = Binaries {
+        hall: hall::build()?,
+        catalog: catalog::build()?,
+    };
     let bed = TestBed::open(Slot::Bench)?;
-    let outcome = measure(options, &bed, &binary);
+    let outcome = measure(options, &bed, &binaries);
     bed.down()?;
     let report = outcome?;
     report.print();
     report.write()
 }
 
-fn measure(options: &Options, bed: &TestBed, binary: &std::path::Path) -> Result<Report> {
+fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Report> {
     bed.down()?;
     let names = ["nginx".to_owned(), "tusd".to_owned()];
     let running = bed.up(&services::chosen(&names))?;
@@ -82,11 +93,16 @@ fn measure(options: &Options, bed: &TestBed, binary: &std::path::Path) -> Result
         nginx: text("/nginx/endpoint")?,
         nginx_root: text("/nginx/root")?.into(),
         tusd: text("/tusd/endpoint")?,
-        hall: Hall::start(binary, &folder, "inline", true)?,
+        hall: Hall::start(&binaries.hall, &folder, "inline", true)?,
         folder: bed.folder("files")?,
     };
     let mut comparisons = downloads::measure(&setting)?;
-    comparisons.extend(uploads::measure(&setting, binary, &bed.folder("hall-late")?)?);
+    comparisons.extend(uploads::measure(
+        &setting,
+        &binaries.hall,
+        &bed.folder("hall-late")?,
+    )?);
+    comparisons.extend(catalog::measure(&setting, &binaries.catalog)?);
     let peers = running.into_iter().map(|peer| peer.title).collect();
     Ok(Report {
         comparisons,

@@ -118,10 +118,17 @@ fn median(values: &[f64]) -> f64 {
 fn spread(values: &[f64]) -> String {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(0.0, f64::max);
+    let middle = median(values);
+    // Three digits tell.
+    let decimals = match middle {
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
     if values.len() < 2 {
-        return format!("{:.0}", median(values));
+        return format!("{middle:.decimals$}");
     }
-    format!("{:.0} [{least:.0}–{most:.0}]", median(values))
+    format!("{middle:.decimals$} [{least:.decimals$}–{most:.decimals$}]")
 }
 
 /// Processor, cores, memory and kernel.
