@@ -76,6 +76,22 @@ pub(crate) fn wait_ready(
     }
 }
 
+/// Waits until `done` says so.
+///
+/// # Errors
+/// What `done` fails with; when `limit` is over or the run is asked to stop.
+pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let started = Instant::now();
+    while !done()? {
+        interrupt::check()?;
+        if started.elapsed() > limit {
+            bail!("{what} was not there within {} s", limit.as_secs());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::free_port;

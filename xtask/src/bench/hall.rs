@@ -24,6 +24,7 @@ pub(crate) struct Hall {
     pub(crate) authorization: String,
     /// The root of the account's drive.
     pub(crate) root: String,
+    data: PathBuf,
     daemon: Daemon,
 }
 
@@ -55,7 +56,7 @@ impl Hall {
         let port = net::free_port()?;
         let hashing = if hash_inline { "inline" } else { "job" };
         let policy =
-            format!("[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 5000\n");
+            format!("[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 500\n");
         fs::write(&config, policy)?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let daemon = Daemon::new(name, folder)
@@ -99,6 +100,7 @@ impl Hall {
             endpoint,
             authorization: format!("Bearer {}", token.trim()),
             root: String::new(),
+            data,
             daemon,
         };
         let drives: Value = serde_json::from_str(&hall.get("/api/v1/drives")?)?;
@@ -142,6 +144,13 @@ impl Hall {
             )?;
         }
         Ok(())
+    }
+
+    /// How many bytes its blobs have on the disk.
+    pub(crate) fn stored_bytes(&self) -> Result<u64> {
+        let said = command::output_of(Command::new("du").args(["-sb"]).arg(self.data.join("blobs")))?;
+        let bytes = said.split_whitespace().next();
+        Ok(bytes.context("du said nothing")?.parse()?)
     }
 
     pub(crate) fn authorization(&self) -> Option<&str> {

@@ -1,16 +1,20 @@
 //! Uploads of one large file, beside tusd and nginx's DAV PUT.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::Setting;
 use super::hall::Hall;
 use super::load;
 use super::report::Comparison;
-use crate::command;
+use crate::{command, net};
 
 const TUS: &str = "Tus-Resumable: 1.0.0";
+/// How long hashing and freeing may take.
+const AFTERWARDS_LIMIT: Duration = Duration::from_secs(60);
 /// The most memory that the hall may have had resident after all of this.
 const MOST_MEGABYTES: f64 = 150.0;
 
@@ -21,8 +25,8 @@ pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> R
     let hall = &setting.hall;
     let late = Hall::start(binary, late_folder, "late", false)?;
     let tusd = || tusd_patch(setting, &file);
-    let ours = || hall_patch(setting, hall, &file, Some(&digest));
-    let unhashed = || hall_patch(setting, &late, &file, None);
+    let ours = || hall_patch(setting, hall, &file, &digest);
+    let unhashed = || hall_patch(setting, &late, &file, &digest);
     let mut comparisons = vec![
         setting.compare(
             "upload of 1 GiB, one tus PATCH, hashed and synced",
@@ -61,7 +65,8 @@ pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> R
     Ok(comparisons)
 }
 
-fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: Option<&str>) -> Result<f64> {
+fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &str) -> Result<f64> {
+    let before_bytes = hall.stored_bytes()?;
     let length = format!("Upload-Length: {}", setting.large_bytes());
     // The word "upload" in base 64.
     let headers = [TUS, &length, "Upload-Metadata: filename dXBsb2Fk"];
@@ -79,17 +84,24 @@ fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: Option<&str>)
     )?;
     ensure!(head.starts_with("HTTP/1.1 200"), "the list of uploads: {head}");
     let search = hall.get("/api/v1/search?q=upload")?;
-    let found: serde_json::Value = serde_json::from_str(&search)?;
-    let id = found.pointer("/items/0/id").and_then(serde_json::Value::as_str);
+    let found: Value = serde_json::from_str(&search)?;
+    let id = found.pointer("/items/0/id").and_then(Value::as_str);
     let id = id.context("the uploaded file is not there")?.to_owned();
-    if let Some(digest) = digest {
-        let node = hall.get(&format!("/api/v1/nodes/{id}"))?;
+    // Neither the job that hashes nor the disk that frees room may run into what is measured next.
+    net::wait_until("the SHA-256 of the uploaded file", AFTERWARDS_LIMIT, || {
+        let node: Value = serde_json::from_str(&hall.get(&format!("/api/v1/nodes/{id}"))?)?;
+        let found = node.get("sha256").and_then(Value::as_str);
         ensure!(
-            node.contains(digest),
+            found.is_none_or(|found| found == digest),
             "the uploaded file has another SHA-256: {node}"
         );
-    }
+        Ok(found.is_some())
+    })?;
     hall.purge(&id)?;
+    net::wait_until("the room of the purged file", AFTERWARDS_LIMIT, || {
+        // Emptied folders stay.
+        Ok(hall.stored_bytes()? <= before_bytes + (1 << 20))
+    })?;
     Ok(speed)
 }
 
