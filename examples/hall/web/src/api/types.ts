@@ -1,0 +1,13 @@
+import type { components } from './generated/schema'
+
+type Schemas = components['schemas']
+
+export type Account = Schemas['Account']
+export type Drive = Schemas['Drive']
+export type Node = Schemas['Node']
+export type ProblemDocument = Schemas['Problem']
+export type Share = Schemas['Share']
+export type ShareFacts = Schemas['ShareFacts']
+export type SharedNode = Schemas['SharedNode']
+export type Token = Schemas['Token']
+export type Version = Schemas['Version']

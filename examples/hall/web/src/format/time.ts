@@ -1,0 +1,19 @@
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+/** A time in the reader's zone: `2026-11-24 09:05` in the order of their language. */
+export function time(rfc3339: string, locale: string): string {
+  let format = formats.get(locale)
+  if (!format) {
+    format = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
+    formats.set(locale, format)
+  }
+  return format.format(new Date(rfc3339))
+}
+
+/** A span of seconds: `1:05` or `2:03:04`. */
+export function span(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  const pad = (number: number) => String(number).padStart(2, '0')
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(rest)}` : `${minutes}:${pad(rest)}`
+}

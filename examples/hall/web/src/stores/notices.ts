@@ -1,0 +1,30 @@
+import { defineStore } from 'pinia'
+import { ref } from 'vue'
+
+export interface Notice {
+  id: number
+  tone: 'info' | 'error'
+  text: string
+  action?: { label: string; run: () => void | Promise<void> }
+}
+
+/** How long a notice stays: long enough to read it twice and reach its button. */
+const LASTS_MS = 8000
+
+/** Short messages at the edge of the page. */
+export const useNotices = defineStore('notices', () => {
+  const notices = ref<Notice[]>([])
+  let last = 0
+
+  function dismiss(id: number) {
+    notices.value = notices.value.filter((notice) => notice.id !== id)
+  }
+
+  function say(text: string, more: Partial<Pick<Notice, 'tone' | 'action'>> = {}) {
+    const notice: Notice = { id: ++last, tone: 'info', text, ...more }
+    notices.value = [...notices.value.slice(-3), notice]
+    window.setTimeout(() => dismiss(notice.id), LASTS_MS)
+  }
+
+  return { notices, say, dismiss }
+})

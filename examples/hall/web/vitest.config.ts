@@ -1,0 +1,28 @@
+import { defineConfig, mergeConfig } from 'vitest/config'
+
+import page from './vite.config'
+
+export default mergeConfig(
+  page,
+  defineConfig({
+    test: {
+      projects: [
+        {
+          extends: true,
+          test: { name: 'unit', environment: 'happy-dom', include: ['tests/**/*.test.ts'] },
+        },
+        {
+          // Against a hall of its own, in a real browser; one at a time.
+          test: {
+            name: 'e2e',
+            environment: 'node',
+            include: ['e2e/**/*.test.ts'],
+            fileParallelism: false,
+            testTimeout: 60_000,
+            hookTimeout: 60_000,
+          },
+        },
+      ],
+    },
+  }),
+)
