@@ -80,6 +80,7 @@ impl HttpParts {
 /// client's address.
 pub fn router(parts: HttpParts) -> Router {
     let (routes, document) = table(&parts.who).split_for_parts();
+    let document = name_operations(document);
     let state = state(parts);
     let routes = routes
         .route(
@@ -94,12 +95,39 @@ pub fn router(parts: HttpParts) -> Router {
 /// The OpenAPI document of the API with the accounts of `campusdisk-accounts`.
 #[cfg(feature = "accounts")]
 pub fn openapi() -> Document {
-    all_routes().into_openapi()
+    name_operations(all_routes().into_openapi())
 }
 
 /// The OpenAPI document of the API with a login of the host's own.
 pub fn openapi_without_accounts() -> Document {
-    common_routes().into_openapi()
+    name_operations(common_routes().into_openapi())
+}
+
+/// Names every operation by its method and path: several handlers have the same name, and generators of clients need
+/// each only once.
+fn name_operations(mut document: Document) -> Document {
+    for (path, item) in &mut document.paths.paths {
+        let steps = path
+            .trim_start_matches("/api/v1")
+            .split(|character: char| !character.is_ascii_alphanumeric())
+            .filter(|step| !step.is_empty());
+        let place = steps.collect::<Vec<_>>().join("_");
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("options", &mut item.options),
+            ("head", &mut item.head),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}_{place}"));
+            }
+        }
+    }
+    document
 }
 
 #[derive(OpenApi)]

@@ -64,3 +64,18 @@ async fn every_schema_that_is_referred_to_is_there() {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own() {
+    let app = App::new().await;
+    let document = app.get("/api/v1/openapi.json").await_ok(200).await;
+    let mut names = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if let Some(name) = operation.get("operationId") {
+                assert!(names.insert(name.as_str().unwrap().to_owned()), "{method} {path}: {name}");
+            }
+        }
+    }
+    assert!(names.contains("get_nodes_id_children"), "{names:?}");
+}

@@ -105,7 +105,7 @@ fn router(config: &Config, records: &Records, disk: &CampusDisk, stores: &[Arc<d
             required,
         }));
     }
-    page::mount(campusdisk_axum::router(http), &config.http.prefix)
+    page::mount(campusdisk_axum::router(http), config)
 }
 
 /// Says on standard output where the hall is, and how its first administrator is made while there is none.

@@ -22,6 +22,7 @@ export default defineConfig({
     // Compiled here: the policy against foreign scripts forbids compiling in the browser.
     VueI18n({ include: path('./src/locales/**/*.json'), runtimeOnly: true, strictMessage: false }),
     compression({
+      // Twins that the hall sends to who takes them.
       include: /\.(js|css|svg)$/,
       threshold: 1024,
       algorithms: ['brotliCompress', 'gzip'],

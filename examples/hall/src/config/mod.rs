@@ -25,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
     pub(crate) http: HttpSettings,
+    pub(crate) page: PageSettings,
     pub(crate) log: LogSettings,
     pub(crate) database: DatabaseSettings,
     pub(crate) storage: StorageSettings,
@@ -42,6 +43,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("campusdisk-data"),
             http: HttpSettings::default(),
+            page: PageSettings::default(),
             log: LogSettings::default(),
             database: DatabaseSettings::default(),
             storage: StorageSettings::default(),
@@ -179,6 +181,21 @@ impl HttpSettings {
 
     pub(crate) fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
+    }
+}
+
+/// How the pages look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PageSettings {
+    pub(crate) name: String,
+}
+
+impl Default for PageSettings {
+    fn default() -> Self {
+        Self {
+            name: "CampusDisk".to_owned(),
+        }
     }
 }
 

@@ -16,10 +16,10 @@ export function whenSessionEnds(action: () => void): void {
 }
 
 /** The body of an answer that has one. */
-export async function ask<T>(answer: Promise<{ data?: T }>): Promise<T> {
+export async function ask<R extends { data?: unknown }>(answer: Promise<R>): Promise<NonNullable<R['data']>> {
   const { data } = await answer
-  if (data === undefined) throw new Problem({ kind: 'unknown', detail: 'the answer is empty' })
-  return data
+  if (data == null) throw new Problem({ kind: 'unknown', detail: 'the answer is empty' })
+  return data as NonNullable<R['data']>
 }
 
 /** Whether an answer was meant for somebody who is signed in. Signing in itself and visits of shares are for anybody. */

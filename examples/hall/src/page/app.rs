@@ -1,0 +1,202 @@
+//! The app: its files, and its one document for every place that is a page of it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use campusdisk_accounts::Registration;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
+
+use super::files::{self, File};
+use super::{escape, guard};
+use crate::config::Config;
+
+/// Scripts are files of this host, nothing else. Styles too: Vue and Element Plus set theirs through the object model,
+/// which the policy does not forbid. Frames and media show what the hall itself serves (a PDF, a film).
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; \
+     media-src 'self' blob:; frame-src 'self' blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
+     form-action 'self'; base-uri 'self'; frame-ancestors 'none'";
+
+/// The name in a browser's cookies that says that somebody may be signed in; the contract fixes it.
+const SESSION_COOKIE: &str = "campusdisk_session=";
+
+/// The API with the app around it.
+pub(super) fn around(api: Router, config: &Config) -> Router {
+    let document = Arc::new(Document::new(config));
+    Router::new()
+        .fallback_service(api)
+        .layer(from_fn_with_state(document, answer))
+}
+
+async fn answer(State(document): State<Arc<Document>>, request: Request, next: Next) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let path = request.uri().path().to_owned();
+    let headers = request.headers().clone();
+    match place(&path, &headers) {
+        Place::Api => next.run(request).await,
+        Place::File(file) => {
+            let mut response = file.answer(&headers);
+            guard(&mut response, POLICY, file.caching());
+            response
+        }
+        Place::Page => document.answer(&path, &headers),
+        Place::Visit => {
+            let facts = next.run(request).await;
+            document.visit(&path, &headers, &facts)
+        }
+    }
+}
+
+/// Who answers a GET.
+#[derive(Debug)]
+enum Place {
+    Api,
+    File(&'static File),
+    Page,
+    /// A share in a browser: the API says whether there is one and lets the visitor in, the app shows it.
+    Visit,
+}
+
+/// Paths that are never a page, whoever asks.
+const OF_THE_API: [&str; 6] = ["api", "dav", "healthz", "metrics", "readyz", "assets"];
+
+fn place(path: &str, headers: &HeaderMap) -> Place {
+    if let Some(file) = files::find(path) {
+        return Place::File(file);
+    }
+    let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match steps.as_slice() {
+        [""] | ["setup"] => Place::Page,
+        ["s", _token] if is_browser(headers) => Place::Visit,
+        ["s", ..] => Place::Api,
+        [first, ..] if is_browser(headers) && !OF_THE_API.contains(first) => Place::Page,
+        _ => Place::Api,
+    }
+}
+
+/// Whether the request comes from an address bar or a link, and not from a program.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let mut accepts = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    accepts.any(|accept| accept.contains("text/html") && !accept.contains("application/json"))
+}
+
+/// The one document of the app, in pieces: what stands between them depends on the request.
+#[derive(Debug)]
+struct Document {
+    before_base: String,
+    before_facts: String,
+    rest: String,
+    facts: Facts,
+    /// Tells versions of the document apart.
+    tag: String,
+}
+
+/// What the app is told; `HallFacts` in the page.
+#[derive(Clone, Debug, Serialize)]
+struct Facts {
+    name: String,
+    registration: bool,
+    session: bool,
+}
+
+pub(super) const BASE: &str = "<base href=\"/\" />";
+pub(super) const FACTS: &str = "<meta name=\"hall\" content=\"{}\" />";
+pub(super) const TITLE: &str = "<title>CampusDisk</title>";
+
+impl Document {
+    fn new(config: &Config) -> Self {
+        let facts = Facts {
+            name: config.page.name.clone(),
+            registration: config.accounts.registration == Registration::Open,
+            session: false,
+        };
+        let title = format!("<title>{}</title>", escape(&facts.name));
+        let whole = files::index().replace(TITLE, &title);
+        // A test makes sure that the marks are there.
+        let (before_base, after_base) = whole.split_once(BASE).unwrap_or((&whole, ""));
+        let (before_facts, rest) = after_base.split_once(FACTS).unwrap_or((after_base, ""));
+        Self {
+            before_base: before_base.to_owned(),
+            before_facts: before_facts.to_owned(),
+            rest: rest.to_owned(),
+            tag: files::digest((&whole, format!("{facts:?}"))),
+            facts,
+        }
+    }
+
+    fn answer(&self, path: &str, headers: &HeaderMap) -> Response {
+        // Relative, so that it is right behind a proxy that puts the hall below a path of its own.
+        let depth = path.matches('/').count().saturating_sub(1);
+        let base = match depth {
+            0 => "./".to_owned(),
+            depth => "../".repeat(depth),
+        };
+        let facts = Facts {
+            session: has_session(headers),
+            ..self.facts.clone()
+        };
+        let tag = format!("\"{}-{depth}{}\"", self.tag, u8::from(facts.session));
+        if files::is_known(headers, &tag) {
+            return self.guarded(files::not_modified(&tag));
+        }
+        // Strings and truth values always serialise.
+        let facts = escape(&serde_json::to_string(&facts).unwrap_or_default());
+        let text = format!(
+            "{}<base href=\"{base}\" />{}<meta name=\"hall\" content=\"{facts}\" />{}",
+            self.before_base, self.before_facts, self.rest
+        );
+        let mut response = Response::new(Body::from(text));
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, html);
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        self.guarded(response)
+    }
+
+    /// The document for a share, with the status and the cookie that the API answers with.
+    fn visit(&self, path: &str, headers: &HeaderMap, facts: &Response) -> Response {
+        let mut unconditional = headers.clone();
+        unconditional.remove(header::IF_NONE_MATCH);
+        let mut response = self.answer(path, &unconditional);
+        *response.status_mut() = match facts.status() {
+            status if status.is_redirection() => StatusCode::OK,
+            status => status,
+        };
+        for name in [header::SET_COOKIE, header::RETRY_AFTER] {
+            for value in facts.headers().get_all(&name) {
+                response.headers_mut().append(&name, value.clone());
+            }
+        }
+        response.headers_mut().remove(header::ETAG);
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    fn guarded(&self, mut response: Response) -> Response {
+        guard(&mut response, POLICY, "no-cache");
+        let vary = HeaderValue::from_static("accept, cookie");
+        response.headers_mut().insert(header::VARY, vary);
+        response
+    }
+}
+
+fn has_session(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .any(|pair| pair.trim_start().starts_with(SESSION_COOKIE))
+}
