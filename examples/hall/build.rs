@@ -112,7 +112,14 @@ fn install(page: &Path) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    npm.args([
+        "ci",
+        "--omit=dev",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
     run(&mut npm, page)
         .map_err(|error| format!("{error}\nnpm could not get what the page is built with. {REMEDY}"))?;
     fs::write(stamp, lock)?;

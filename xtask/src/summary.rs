@@ -44,9 +44,16 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds a `test result: … 12 passed; 0 failed; 1 ignored; …` line; other lines change nothing.
+    /// Adds a `test result: … 12 passed; 0 failed; 1 ignored; …` line, or a test in the words of the Test Anything Protocol;
+    /// other lines change nothing.
     pub(crate) fn add_line(&mut self, line: &str) {
         let Some((_, result)) = line.split_once("test result: ") else {
+            match TapTest::parse(line) {
+                Some(test) if test.skipped => self.skipped += 1,
+                Some(test) if test.passed => self.passed += 1,
+                Some(_) => self.failed += 1,
+                None => {}
+            }
             return;
         };
         for part in result.split([';', '.']) {
@@ -63,6 +70,31 @@ impl Counts {
                 _ => {}
             }
         }
+    }
+}
+
+/// A test's line in the Test Anything Protocol: `ok 1 - name # time=2ms`, `not ok 2 - name`, `ok 3 - name # SKIP`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TapTest<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) passed: bool,
+    skipped: bool,
+}
+
+impl<'a> TapTest<'a> {
+    pub(crate) fn parse(line: &'a str) -> Option<Self> {
+        let (passed, rest) = match line.strip_prefix("not ok ") {
+            Some(rest) => (false, rest),
+            None => (true, line.strip_prefix("ok ")?),
+        };
+        let (number, rest) = rest.split_once(" - ")?;
+        number.parse::<u64>().ok()?;
+        let (name, remark) = rest.rsplit_once(" # ").unwrap_or((rest, ""));
+        Some(Self {
+            name,
+            passed,
+            skipped: remark.starts_with("SKIP") || remark.starts_with("skip"),
+        })
     }
 }
 
@@ -127,7 +159,7 @@ impl Report {
 mod tests {
     use std::time::Duration;
 
-    use super::{Counts, Report, Step};
+    use super::{Counts, Report, Step, TapTest};
 
     #[test]
     fn result_lines_are_summed_and_other_lines_are_not() {
@@ -144,6 +176,33 @@ mod tests {
                 failed: 2,
                 skipped: 1
             }
+        );
+    }
+
+    #[test]
+    fn lines_of_the_test_anything_protocol_are_counted_one_by_one() {
+        let mut counts = Counts::default();
+        for line in [
+            "TAP version 13",
+            "1..3",
+            "ok 1 - e2e/a.test.ts > it works # time=3.20ms",
+            "not ok 2 - e2e/a.test.ts > it does not",
+            "ok 3 - later # SKIP",
+            "ok then - this is talk",
+        ] {
+            counts.add_line(line);
+        }
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 1,
+                failed: 1,
+                skipped: 1
+            }
+        );
+        assert_eq!(
+            TapTest::parse("not ok 2 - a > b # time=1ms").unwrap().name,
+            "a > b"
         );
     }
 

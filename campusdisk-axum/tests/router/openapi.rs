@@ -73,7 +73,10 @@ async fn every_operation_has_a_name_of_its_own() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             if let Some(name) = operation.get("operationId") {
-                assert!(names.insert(name.as_str().unwrap().to_owned()), "{method} {path}: {name}");
+                assert!(
+                    names.insert(name.as_str().unwrap().to_owned()),
+                    "{method} {path}: {name}"
+                );
             }
         }
     }

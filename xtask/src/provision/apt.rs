@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +36,16 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program::new("go", "versitygw (Go 1.26 or newer, see go.dev/doc/install)", None),
     Program::new("setsid", "starting servers", Some("util-linux")),
 ];
+
+/// What the page's tests need beside a Node that is new enough (the build of the hall says so first).
+pub(crate) const FOR_PAGE: &[Program] = &[
+    Program::new("node", "the page (20.19 or newer, see nodejs.org)", None),
+    Program::new("npm", "the page (comes with Node)", None),
+    Program::new("chromium", "the page's tests", Some("chromium")),
+];
+
+/// One installation at a time: both would write the policy.
+static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Makes sure that every program of `programs` is there: installs what is missing as root on Debian.
 ///
@@ -68,6 +79,7 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
 }
 
 fn install(packages: &[&str]) -> Result<()> {
+    let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     println!("provision: apt-get install {}", packages.join(" "));
     let _policy = NoServices::enter()?;
     let apt = |args: &[&str]| {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: one build, the checks, the tiers, the sum.
 
 mod full;
+mod page;
 mod plan;
 mod stream;
 
@@ -141,8 +142,24 @@ impl Run<'_> {
         }
         self.tier(Tier::T0, &[]);
         self.documentation_examples();
+        self.page(Tier::T0);
         self.tier(Tier::T1, &[]);
+        self.page(Tier::T1);
         Ok(true)
+    }
+
+    /// The page's tests of a tier; in the first tier, what a compiler would say before.
+    fn page(&mut self, tier: Tier) {
+        if !page::is_chosen(self.options) || !self.options.has_tier(tier) {
+            return;
+        }
+        let check = match tier == Tier::T0 && !self.options.is_narrowed() {
+            true => page::check(self),
+            false => Ok(()),
+        };
+        if let Err(error) = check.and_then(|()| page::tier(self, tier)) {
+            self.fail("page", format!("{error:#}"));
+        }
     }
 
     /// Builds every test and the hall in one go; the tiers find everything made.

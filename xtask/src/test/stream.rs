@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 
 use crate::command::{self, Group};
 use crate::interrupt::{self, POLL_INTERVAL};
-use crate::summary::Counts;
+use crate::summary::{Counts, TapTest};
 
 /// A daemon left behind by a test may hold the pipe; its output is not waited for longer than this.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
@@ -109,6 +109,9 @@ fn take(line: &str, outcome: &mut Outcome) {
         .and_then(|rest| rest.strip_suffix(" ... FAILED"))
     {
         outcome.failed_tests.push(test.to_owned());
+    }
+    if let Some(test) = TapTest::parse(line).filter(|test| !test.passed) {
+        outcome.failed_tests.push(test.name.to_owned());
     }
 }
 

@@ -213,10 +213,7 @@ mod tests {
         let (mut seen, mut files) = (BTreeSet::new(), BTreeSet::new());
         let names = |value: &Value| -> Vec<String> {
             let items = value.as_array().into_iter().flatten();
-            items
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
+            items.filter_map(Value::as_str).map(str::to_owned).collect()
         };
         while let Some(key) = waiting.pop() {
             let chunk = &manifest[&key];

@@ -49,8 +49,16 @@ async fn without_a_prefix_the_page_is_at_the_root_and_all_else_is_the_api() {
     let router = site("");
     let (status, text) = ask(&router, "GET", "/").await;
     assert!(status == 200 && text.contains("api/v1/openapi.json"), "{text}");
-    for (method, path) in [("GET", "/api/v1/me"), ("POST", "/"), ("GET", "/s/token"), ("GET", "/nowhere")] {
-        assert_eq!(ask(&router, method, path).await, (200, format!("{method} {path}")));
+    for (method, path) in [
+        ("GET", "/api/v1/me"),
+        ("POST", "/"),
+        ("GET", "/s/token"),
+        ("GET", "/nowhere"),
+    ] {
+        assert_eq!(
+            ask(&router, method, path).await,
+            (200, format!("{method} {path}"))
+        );
     }
     assert!(ask(&router, "GET", "/setup?token=x").await.1.contains("<html"));
 }
@@ -65,7 +73,12 @@ async fn below_a_prefix_the_api_sees_its_own_paths() {
         ask(&router, "PUT", "/portal/disk/api/v1/me").await,
         (200, "PUT /api/v1/me".into())
     );
-    assert!(ask(&router, "GET", "/portal/disk/setup").await.1.contains("<html"));
+    assert!(
+        ask(&router, "GET", "/portal/disk/setup")
+            .await
+            .1
+            .contains("<html")
+    );
     assert_eq!(ask(&router, "GET", "/api/v1/me").await.0, 404);
     assert_eq!(ask(&router, "GET", "/portal/diskette").await.0, 404);
 }
@@ -73,17 +86,41 @@ async fn below_a_prefix_the_api_sees_its_own_paths() {
 #[tokio::test]
 async fn the_name_of_the_hall_can_not_become_markup() {
     let (_, text) = ask(&site(""), "GET", "/").await;
-    assert!(text.contains("<title>&lt;Hall&gt;</title>") && !text.contains("<Hall>"), "{text}");
+    assert!(
+        text.contains("<title>&lt;Hall&gt;</title>") && !text.contains("<Hall>"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn every_page_has_a_policy_that_lets_no_foreign_script_run() {
     let response = send(&site(""), Request::builder().uri("/")).await;
-    let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{policy}");
+    let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
+        .to_str()
+        .unwrap();
+    assert!(
+        policy.contains("default-src 'none'") && policy.contains("script-src 'self';"),
+        "{policy}"
+    );
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");
+}
+
+/// The page takes its types from the committed document. `CAMPUSDISK_WRITE_OPENAPI=1` writes it anew; then
+/// `npm run check` in `web` shows what no longer fits.
+#[test]
+fn the_document_that_the_page_is_checked_against_is_the_hall_s_own() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/openapi.json");
+    let own = serde_json::to_value(campusdisk_axum::openapi()).unwrap();
+    if std::env::var_os("CAMPUSDISK_WRITE_OPENAPI").is_some() {
+        std::fs::write(path, format!("{own:#}\n")).unwrap();
+    }
+    let committed: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert!(
+        committed == own,
+        "web/openapi.json is not what the hall says: run this test with CAMPUSDISK_WRITE_OPENAPI=1"
+    );
 }
 
 #[cfg(feature = "page")]
@@ -109,10 +146,16 @@ mod with_the_app {
         let router = site("");
         for (path, base) in [("/drive", "./"), ("/drive/abc", "../"), ("/a/b/c", "../../")] {
             let page = text(send(&router, browser(path)).await).await;
-            assert!(page.contains(&format!("<base href=\"{base}\" />")), "{path}: {page}");
+            assert!(
+                page.contains(&format!("<base href=\"{base}\" />")),
+                "{path}: {page}"
+            );
         }
         for path in ["/api/v1/me", "/healthz", "/s/token/content", "/assets/gone.js"] {
-            assert_eq!(text(send(&router, browser(path)).await).await, format!("GET {path}"));
+            assert_eq!(
+                text(send(&router, browser(path)).await).await,
+                format!("GET {path}")
+            );
         }
     }
 
@@ -149,7 +192,9 @@ mod with_the_app {
             "text/javascript; charset=utf-8"
         );
         assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
-        let packed = Request::builder().uri(&path).header(header::ACCEPT_ENCODING, "gzip, br");
+        let packed = Request::builder()
+            .uri(&path)
+            .header(header::ACCEPT_ENCODING, "gzip, br");
         let packed = send(&site(""), packed).await;
         assert_eq!(packed.headers()[header::CONTENT_ENCODING], "br");
         assert_ne!(plain.headers()[header::ETAG], packed.headers()[header::ETAG]);
