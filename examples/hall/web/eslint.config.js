@@ -23,6 +23,8 @@ export default defineConfig(
       'vue/multiline-html-element-content-newline': 'off',
       // What a name or a message says is never markup.
       'vue/no-v-html': 'error',
+      // Only pages that are one form take the focus to it.
+      'vuejs-accessibility/no-autofocus': 'off',
       'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
     },
   },

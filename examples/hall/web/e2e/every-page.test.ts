@@ -28,7 +28,9 @@ const PAGES: Record<string, (person: Person) => Promise<void>> = {
     await person.page.locator('.empty-state').waitFor()
   },
   transfers: async ({ page }) => {
-    await page.locator('input[type=file]').setInputFiles({ name: 'a.txt', mimeType: '', buffer: randomBytes(10) })
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'a.txt', mimeType: '', buffer: randomBytes(10) })
     await page.locator('.transfer-row.done').waitFor()
     await page.locator('nav a[href$=transfers]').click()
     await page.locator('main .transfer-row').waitFor()

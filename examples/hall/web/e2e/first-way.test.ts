@@ -5,7 +5,10 @@ import { expect, PASSWORD, test } from './support/test'
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
-test('what is uploaded through the page is downloaded through the page, byte for byte', async ({ hall, arrive }) => {
+test('what is uploaded through the page is downloaded through the page, byte for byte', async ({
+  hall,
+  arrive,
+}) => {
   hall.addAccount('ada')
   const { page } = await arrive()
   await page.goto('./')

@@ -27,7 +27,8 @@ function flatten(messages: object, prefix: string, into: Map<string, string>) {
 function sources(folder = src): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) return entry.name === 'generated' || entry.name === 'locales' ? [] : sources(path)
+    if (entry.isDirectory())
+      return entry.name === 'generated' || entry.name === 'locales' ? [] : sources(path)
     return /\.(ts|vue)$/.test(entry.name) ? [readFileSync(path, 'utf8')] : []
   })
 }
@@ -68,7 +69,9 @@ describe('messages', () => {
   })
 
   test.each(LOCALES)('%s has no empty message and no markup', (locale) => {
-    const odd = [...(all[locale] ?? [])].filter(([, message]) => message.trim() === '' || /[<>]/.test(message))
+    const odd = [...(all[locale] ?? [])].filter(
+      ([, message]) => message.trim() === '' || /[<>]/.test(message),
+    )
     expect(odd).toEqual([])
   })
 })

@@ -1,7 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from 'playwright-core'
 
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.CAMPUSDISK_SHOTS ?? join(process.cwd(), 'shots')
@@ -53,7 +59,9 @@ export class Person {
   /** Ends the visit. Complaints of the console, breaches of the policy among them, are a failure. */
   async leave(): Promise<void> {
     await this.context.close()
-    const unexpected = this.complaints.filter((text) => !this.expected.some((expected) => expected.test(text)))
+    const unexpected = this.complaints.filter(
+      (text) => !this.expected.some((expected) => expected.test(text)),
+    )
     if (unexpected.length > 0) throw new Error(`the console says:\n${unexpected.join('\n')}`)
   }
 

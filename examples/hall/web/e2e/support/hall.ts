@@ -78,7 +78,10 @@ export class Hall {
 
   /** Runs a command of the hall on the same data. */
   run(args: string[], input = ''): string {
-    const { status, stdout, stderr } = spawnSync(binary(), [...args, ...this.place()], { input, encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(binary(), [...args, ...this.place()], {
+      input,
+      encoding: 'utf8',
+    })
     if (status !== 0) throw new Error(`hall ${args.join(' ')}: ${stdout}${stderr}`)
     return stdout.trim()
   }

@@ -13,7 +13,6 @@ interface Fixtures {
 }
 
 /* Vitest reads the names of the fixtures from the braces. */
-/* eslint-disable no-empty-pattern */
 export const test = base.extend<Fixtures>({
   hall: async ({}, use) => {
     const hall = await Hall.start()

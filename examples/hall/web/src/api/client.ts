@@ -15,6 +15,11 @@ export function whenSessionEnds(action: () => void): void {
   onSessionEnd = action
 }
 
+/** Tells that the hall no longer knows who asks, for requests that do not go through `api`. */
+export function sessionEnded(): void {
+  onSessionEnd()
+}
+
 /** The body of an answer that has one. */
 export async function ask<R extends { data?: unknown }>(answer: Promise<R>): Promise<NonNullable<R['data']>> {
   const { data } = await answer

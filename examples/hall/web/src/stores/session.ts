@@ -13,6 +13,8 @@ export const useSession = defineStore('session', () => {
   const challenge = ref<string>()
   const isAdmin = computed(() => account.value?.admin ?? false)
   let asked: Promise<void> | undefined
+  /** Whose things this page has held. */
+  let former: string | undefined
 
   /** Asks once who is signed in; nobody where the browser showed no session. */
   function restore(): Promise<void> {
@@ -22,7 +24,7 @@ export const useSession = defineStore('session', () => {
 
   async function whoIsIt() {
     try {
-      account.value = (await ask(api.GET('/api/v1/me'))).account
+      welcome((await ask(api.GET('/api/v1/me'))).account)
     } catch (thrown) {
       const problem = Problem.from(thrown)
       if (problem.status !== 401) {
@@ -65,6 +67,9 @@ export const useSession = defineStore('session', () => {
   }
 
   function welcome(who: Account) {
+    // What the page holds of somebody else is not for this person.
+    if (former && former !== who.id) window.location.reload()
+    former = who.id
     account.value = who
     challenge.value = undefined
     asked = Promise.resolve()

@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { DetailedError, Upload } from 'tus-js-client'
 import { computed, ref, shallowRef } from 'vue'
 
+import { sessionEnded } from '@/api/client'
 import { Problem } from '@/api/problem'
 import { address } from '@/hall'
 
@@ -34,7 +35,9 @@ export const useTransfers = defineStore('transfers', () => {
   const uploads = new Map<number, { file: File; tus?: Upload; speedometer: Speedometer }>()
   let last = 0
 
-  const active = computed(() => transfers.value.filter(({ state }) => state === 'running' || state === 'waiting'))
+  const active = computed(() =>
+    transfers.value.filter(({ state }) => state === 'running' || state === 'waiting'),
+  )
   const sent = computed(() => active.value.reduce((sum, transfer) => sum + transfer.sent, 0))
   const size = computed(() => active.value.reduce((sum, transfer) => sum + transfer.size, 0))
 
@@ -42,7 +45,15 @@ export const useTransfers = defineStore('transfers', () => {
     for (const file of files) {
       const id = ++last
       uploads.set(id, { file, speedometer: new Speedometer() })
-      transfers.value.push({ id, name: file.name, parent, size: file.size, sent: 0, state: 'waiting', speed: 0 })
+      transfers.value.push({
+        id,
+        name: file.name,
+        parent,
+        size: file.size,
+        sent: 0,
+        state: 'waiting',
+        speed: 0,
+      })
     }
     startWaiting()
   }
@@ -81,7 +92,9 @@ export const useTransfers = defineStore('transfers', () => {
         startWaiting()
       },
       onError(error) {
-        Object.assign(transfer, { state: 'failed', speed: 0, problem: problemOf(error) })
+        const problem = problemOf(error)
+        Object.assign(transfer, { state: 'failed', speed: 0, problem })
+        if (problem.status === 401) sessionEnded()
         startWaiting()
       },
     })
@@ -138,14 +151,18 @@ function problemOf(error: Error | DetailedError): Problem {
   }
 }
 
+/** How far back a speed is measured. */
+const WINDOW_MS = 5000
+
 /** Bytes in a second over the last few seconds. */
 export class Speedometer {
   private readonly marks: { bytes: number; at: number }[] = []
 
   speed(bytes: number, atMs: number): number {
     this.marks.push({ bytes, at: atMs })
-    while (this.marks.length > 2 && atMs - this.marks[0]!.at > 5000) this.marks.shift()
-    const first = this.marks[0]!
+    const kept = this.marks.findIndex(({ at }) => atMs - at <= WINDOW_MS)
+    this.marks.splice(0, Math.min(kept, this.marks.length - 2))
+    const first = this.marks[0] ?? { bytes, at: atMs }
     return atMs > first.at ? ((bytes - first.bytes) * 1000) / (atMs - first.at) : 0
   }
 }
