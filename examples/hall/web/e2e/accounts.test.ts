@@ -28,7 +28,7 @@ test('people register, sign out, and sign in again where they were', async ({ ha
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   expect(await page.context().cookies(hall.base)).toEqual([])
   await page.goto('drive')
-  expect(page.url()).toContain('sign-in')
+  await page.waitForURL('**/sign-in?back=/drive')
 })
 
 test('what is wrong with a registration is said at its field', async ({ arrive }) => {

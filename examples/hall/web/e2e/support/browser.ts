@@ -9,6 +9,8 @@ import {
   type Page,
 } from 'playwright-core'
 
+import { showLocalBuild } from './local-build'
+
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.CAMPUSDISK_SHOTS ?? join(process.cwd(), 'shots')
 
@@ -42,6 +44,7 @@ export class Person {
       ...options,
     })
     context.setDefaultTimeout(15_000)
+    if (process.env.CAMPUSDISK_PAGE_DIST) await showLocalBuild(context, process.env.CAMPUSDISK_PAGE_DIST)
     const person = new Person(context, await context.newPage())
     person.watch(person.page)
     return person
