@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::{Request, StatusCode, header};
+use http::{Request, header};
 use tower::ServiceExt as _;
 
 use super::*;
