@@ -1,7 +1,6 @@
 //! Builds the page (feature `page`) with Node, on a copy of `web` below `OUT_DIR`: the source tree stays as it is.
 
 use std::error::Error;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
@@ -96,10 +95,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        // Made from the API's document for editors and checks; the build needs no types.
-        if entry.file_name() != OsStr::new("generated") {
-            copy(&entry.path(), &to.join(entry.file_name()))?;
-        }
+        copy(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
 }

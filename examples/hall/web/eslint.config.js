@@ -4,7 +4,7 @@ import { defineConfig } from 'eslint/config'
 import typescript from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['dist', 'src/api/generated'] },
+  { ignores: ['dist', 'generated'] },
   typescript.configs.strict,
   vue.configs['flat/recommended'],
   accessibility.configs['flat/recommended'],

@@ -27,8 +27,7 @@ function flatten(messages: object, prefix: string, into: Map<string, string>) {
 function sources(folder = src): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
-    if (entry.isDirectory())
-      return entry.name === 'generated' || entry.name === 'locales' ? [] : sources(path)
+    if (entry.isDirectory()) return entry.name === 'locales' ? [] : sources(path)
     return /\.(ts|vue)$/.test(entry.name) ? [readFileSync(path, 'utf8')] : []
   })
 }

@@ -2,7 +2,7 @@ import createClient from 'openapi-fetch'
 
 import { root } from '@/hall'
 
-import type { paths } from './generated/schema'
+import type { paths } from '../../generated/api'
 import { Problem } from './problem'
 
 /** The hall's API, with the types of its own document. Refusals are thrown as `Problem`. */
