@@ -83,6 +83,44 @@ test('a list is walked with the keyboard alone', async ({ hall, arrive }) => {
   expect(await focused()).toBe('b')
 })
 
+test('files that are dropped on a folder are uploaded into it', async ({ hall, arrive }) => {
+  hall.addAccount('ada')
+  const person = await arrive()
+  const { page } = person
+  await person.signIn('ada', PASSWORD)
+  await page.getByText('There is nothing here yet').waitFor()
+  const transfer = await page.evaluateHandle(() => {
+    const data = new DataTransfer()
+    data.items.add(new File(['hello'], 'dropped.txt', { type: 'text/plain' }))
+    data.items.add(new File([], 'empty.txt', { type: 'text/plain' }))
+    return data
+  })
+  const target = page.locator('.drive-view')
+  await target.dispatchEvent('dragenter', { dataTransfer: transfer })
+  await page.getByText('Drop to upload into this folder').waitFor()
+  await target.dispatchEvent('drop', { dataTransfer: transfer })
+  for (const name of ['dropped.txt', 'empty.txt']) await page.getByRole('link', { name }).waitFor()
+  await page.getByText('All uploads are done').waitFor()
+})
+
+test('a file that can not be stored is said to be so, and may be tried again', async ({ browser }) => {
+  const hall = await Hall.start('[policy]\nmax_file_bytes = 1000\n')
+  hall.addAccount('ada')
+  const person = await Person.arrive(browser, hall.base)
+  person.expectStatus(413)
+  const { page } = person
+  await person.signIn('ada', PASSWORD)
+  const file = { name: 'large.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(1001) }
+  await page.locator('input[type=file]').setInputFiles(file)
+  await page.getByText('The file is larger than is allowed.').waitFor()
+  await page.getByRole('button', { name: 'Try large.bin again' }).click()
+  await page.getByText('The file is larger than is allowed.').waitFor()
+  await page.getByRole('button', { name: 'Cancel large.bin' }).click()
+  await page.locator('.transfer-row').waitFor({ state: 'detached' })
+  await person.leave()
+  await hall.remove()
+})
+
 test('sorting asks the hall, and a folder of 1,500 is read page by page', async ({ hall, arrive }) => {
   hall.addAccount('ada')
   const token = hall.run(['token', 'add', '--account', 'ada'])
