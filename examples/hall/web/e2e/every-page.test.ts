@@ -4,11 +4,12 @@ import { violations } from './support/axe'
 import { expect, PASSWORD, PHONE, test, WIDE, type Person } from './support/test'
 
 /** Every page, as the looks below see it: its name, and the way there. */
-const PAGES: Record<string, (person: Person) => Promise<void>> = {
+const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = {
   setup: (person) => open(person, 'setup?token=none', 'form'),
   'sign-in': (person) => open(person, 'sign-in', 'form'),
   register: (person) => open(person, 'register', 'form'),
   nowhere: (person) => open(person, 'nowhere/at/all', 'h1'),
+  visit: (person, share) => open(person, share, 'form'),
   drive: async (person) => {
     await person.signIn('ada', PASSWORD)
     await person.page.locator('.node-row').first().waitFor()
@@ -51,11 +52,11 @@ const LOOKS = [
 
 test.for(LOOKS)('every page is accessible and fits its window: $name', async (look, { hall, arrive }) => {
   hall.addAccount('ada')
-  await fill(hall.base)
+  const share = await fill(hall.base)
   const person = await arrive({ ...look })
   const broken: Record<string, string[]> = {}
   for (const [name, go] of Object.entries(PAGES)) {
-    await go(person)
+    await go(person, share)
     await person.shoot(`${name}-${look.name}`)
     const found = await violations(person.page)
     const tooWide = await person.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
@@ -65,8 +66,8 @@ test.for(LOOKS)('every page is accessible and fits its window: $name', async (lo
   expect(broken).toEqual({})
 })
 
-/** Some files and folders, with a name that is hard to show. */
-async function fill(base: string) {
+/** Some files and folders, with a name that is hard to show; gives the path of a share. */
+async function fill(base: string): Promise<string> {
   const api = `${base}/api/v1`
   const json = { 'content-type': 'application/json' }
   const body = JSON.stringify({ username: 'ada', password: PASSWORD })
@@ -95,4 +96,9 @@ async function fill(base: string) {
       body: new Uint8Array(length),
     })
   }
+  const init = { method: 'POST', headers: { ...json, cookie }, body: JSON.stringify({ password: true }) }
+  const { token } = (await (await fetch(`${api}/nodes/${items[0]?.root}/shares`, init)).json()) as {
+    token: string
+  }
+  return `s/${token}`
 }
