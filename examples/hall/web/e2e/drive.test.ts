@@ -1,5 +1,4 @@
 import { expect, PASSWORD, test } from './support/test'
-import { Hall } from './support/hall'
 import { Person } from './support/browser'
 
 test('folders are made, opened, renamed, deleted and brought back', async ({ hall, arrive }) => {
@@ -103,10 +102,13 @@ test('files that are dropped on a folder are uploaded into it', async ({ hall, a
   await page.getByText('All uploads are done').waitFor()
 })
 
-test('a file that can not be stored is said to be so, and may be tried again', async ({ browser }) => {
-  const hall = await Hall.start('[policy]\nmax_file_bytes = 1000\n')
+test('a file that can not be stored is said to be so, and may be tried again', async ({
+  startHall,
+  arrive,
+}) => {
+  const hall = await startHall('[policy]\nmax_file_bytes = 1000\n')
   hall.addAccount('ada')
-  const person = await Person.arrive(browser, hall.base)
+  const person = await arrive()
   person.expectStatus(413)
   const { page } = person
   await person.signIn('ada', PASSWORD)
@@ -117,8 +119,6 @@ test('a file that can not be stored is said to be so, and may be tried again', a
   await page.getByText('The file is larger than is allowed.').waitFor()
   await page.getByRole('button', { name: 'Cancel large.bin' }).click()
   await page.locator('.transfer-row').waitFor({ state: 'detached' })
-  await person.leave()
-  await hall.remove()
 })
 
 test('sorting asks the hall, and a folder of 1,500 is read page by page', async ({ hall, arrive }) => {
@@ -162,10 +162,10 @@ test('sorting asks the hall, and a folder of 1,500 is read page by page', async 
   expect(await page.getByRole('columnheader', { name: 'Name' }).getAttribute('aria-sort')).toBe('descending')
 })
 
-test('the page works below a path prefix', async ({ browser }) => {
-  const hall = await Hall.start('[http]\nprefix = "/portal/disk"\n\n[page]\nname = "云盘"\n')
+test('the page works below a path prefix', async ({ startHall, arrive }) => {
+  const hall = await startHall('[http]\nprefix = "/portal/disk"\n\n[page]\nname = "云盘"\n')
   hall.addAccount('ada')
-  const person = await Person.arrive(browser, hall.base)
+  const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
   await page.getByRole('button', { name: 'New folder' }).click()
@@ -177,8 +177,6 @@ test('the page works below a path prefix', async ({ browser }) => {
   await page.getByText('There is nothing here yet').waitFor()
   expect(new URL(page.url()).pathname).toMatch(/^\/portal\/disk\/drive\/.+/)
   expect(await page.title()).toContain('云盘')
-  await person.leave()
-  await hall.remove()
 })
 
 test('the console is watched: a script that the policy forbids fails a test', async ({ hall, browser }) => {

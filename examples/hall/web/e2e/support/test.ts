@@ -5,33 +5,57 @@ import { launch, Person } from './browser'
 import { Hall } from './hall'
 
 interface Fixtures {
+  browser: Browser
+  /** Starts a hall, with this configuration where one is given; it ends with the test. */
+  startHall: (config?: string) => Promise<Hall>
   /** A hall of this test's own. */
   hall: Hall
-  browser: Browser
-  /** Somebody with a browser of their own at the hall; looked after until the test ends. */
+  /** Somebody with a browser of their own at the hall that was started first; their console is watched to the end. */
   arrive: (options?: BrowserContextOptions) => Promise<Person>
 }
 
-/* Vitest reads the names of the fixtures from the braces. */
-export const test = base.extend<Fixtures>({
-  hall: async ({}, use) => {
-    const hall = await Hall.start()
-    await use(hall)
-    await hall.remove()
-  },
+/** What the two fixtures of a test share: people must have left before their hall ends, whatever they found. */
+interface House {
+  halls: Hall[]
+  people: Person[]
+}
+
+// Vitest reads the names of the fixtures from the braces.
+export const test = base.extend<Fixtures & { house: House }>({
   browser: async ({}, use) => {
     const browser = await launch()
     await use(browser)
     await browser.close()
   },
-  arrive: async ({ hall, browser }, use) => {
-    const people: Person[] = []
+  house: async ({ browser }, use) => {
+    const house: House = { halls: [], people: [] }
+    await use(house)
+    const left = await Promise.allSettled(house.people.map((person) => person.leave()))
+    await Promise.all(house.halls.map((hall) => hall.remove()))
+    const complaint = left.find((outcome) => outcome.status === 'rejected')
+    if (complaint) {
+      // Vitest ends no other fixture after one that failed.
+      await browser.close()
+      throw complaint.reason
+    }
+  },
+  startHall: async ({ house }, use) => {
+    await use(async (config) => {
+      const hall = await Hall.start(config)
+      house.halls.push(hall)
+      return hall
+    })
+  },
+  hall: async ({ startHall }, use) => {
+    await use(await startHall())
+  },
+  arrive: async ({ browser, house, startHall }, use) => {
     await use(async (options) => {
+      const hall = house.halls[0] ?? (await startHall())
       const person = await Person.arrive(browser, hall.base, options)
-      people.push(person)
+      house.people.push(person)
       return person
     })
-    for (const person of people) await person.leave()
   },
 })
 
