@@ -18,7 +18,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'visit-drop': async (person, share) => {
     await open(person, share.drop, '.zone')
     const file = { name: '作业 homework by Grace Hopper.txt', mimeType: '', buffer: randomBytes(10) }
-    await person.page.locator('input[type=file]').setInputFiles(file)
+    await person.page.locator('input[type=file][multiple]').setInputFiles(file)
     await person.page.locator('li.done').waitFor()
   },
   drive: async (person) => {
@@ -28,6 +28,23 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'drive-menu': async ({ page }) => {
     await page.locator('.node-row button').first().click()
     await page.locator('.el-dropdown-menu__item >> visible=true').first().waitFor()
+  },
+  'drive-chosen': async ({ page }) => {
+    await page.keyboard.press('Escape')
+    for (const row of [0, 1]) await page.locator('.node-row input').nth(row).click()
+    await page.locator('.selection-bar').waitFor()
+  },
+  move: async ({ page }) => {
+    await page.locator('.selection-bar button').first().click()
+    await page.locator('.folders button').first().waitFor()
+  },
+  details: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
+    await page.locator('.selection-bar button').last().click()
+    await page.locator('.node-row').nth(1).click({ button: 'right' })
+    await page.locator('.el-dropdown-menu__item >> visible=true').nth(5).click()
+    await page.locator('.facts dd').nth(3).waitFor()
   },
   'new-folder': async ({ page }) => {
     await page.keyboard.press('Escape')
@@ -52,7 +69,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   transfers: async ({ page }) => {
     await page
-      .locator('input[type=file]')
+      .locator('input[type=file][multiple]')
       .setInputFiles({ name: 'a.txt', mimeType: '', buffer: randomBytes(10) })
     await page.locator('.transfer-row.done').waitFor()
     await page.locator('nav a[href$=transfers]').click()
@@ -65,6 +82,16 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'share-revoke': async ({ page }) => {
     await page.locator('.share-row button').last().click()
     await page.locator('.el-dialog .go').waitFor()
+  },
+  search: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.goto('search?q=o')
+    await page.locator('.results li').first().waitFor()
+  },
+  'search-nothing': async ({ page }) => {
+    await page.locator('.search-field input').fill('zzz')
+    await page.keyboard.press('Enter')
+    await page.locator('.empty-state').waitFor()
   },
   trash: async ({ page }) => {
     await page.keyboard.press('Escape')

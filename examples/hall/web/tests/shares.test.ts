@@ -33,7 +33,7 @@ describe('the conditions of a share', () => {
   })
 })
 
-test('days that are left are whole ones, and never fewer than none', () => {
-  expect(daysLeft('2026-11-27T09:00:00Z', NOW)).toBe(2)
+test('a day that has begun to pass is still left, and never are fewer left than none', () => {
+  expect(daysLeft('2026-11-27T09:00:00Z', NOW)).toBe(3)
   expect(daysLeft('2026-11-20T09:00:00Z', NOW)).toBe(0)
 })
