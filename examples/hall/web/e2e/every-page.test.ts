@@ -29,8 +29,14 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('.node-row button').first().click()
     await page.locator('.el-dropdown-menu__item >> visible=true').first().waitFor()
   },
+  preview: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.row-link', { hasText: 'onerror' }).click()
+    await page.locator('.sheet').waitFor()
+  },
   'drive-chosen': async ({ page }) => {
     await page.keyboard.press('Escape')
+    await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
     for (const row of [0, 1]) await page.locator('.node-row input').nth(row).click()
     await page.locator('.selection-bar').waitFor()
   },

@@ -1,4 +1,5 @@
 import type { Node } from '@/api/types'
+import { previewKind } from '@/views/preview/kind'
 
 /** What can be done with an entry, and the words for it. */
 export interface NodeAction {
@@ -17,7 +18,9 @@ export function actionsFor(node: Node): NodeAction[] {
     { key: 'delete', label: 'drive.delete' },
   ]
   if (node.kind === 'folder') return always
-  return [{ key: 'download', label: 'drive.download' }, ...always]
+  const download: NodeAction = { key: 'download', label: 'drive.download' }
+  if (!previewKind(node)) return [download, ...always]
+  return [{ key: 'preview', label: 'preview.open' }, download, ...always]
 }
 
 /** The media type under which a drag holds entries of the drive. */
