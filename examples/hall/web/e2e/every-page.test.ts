@@ -49,7 +49,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
     await page.locator('.selection-bar button').last().click()
     await page.locator('.node-row').nth(1).click({ button: 'right' })
-    await page.locator('.el-dropdown-menu__item >> visible=true').nth(5).click()
+    await page.locator('.el-dropdown-menu__item >> visible=true').nth(6).click()
     await page.locator('.facts dd').nth(3).waitFor()
   },
   'new-folder': async ({ page }) => {
