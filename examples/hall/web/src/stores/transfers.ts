@@ -17,22 +17,33 @@ export interface Transfer {
   /** Bytes in a second, over the last seconds. */
   speed: number
   problem?: Problem
+  /** Its name there is taken, and nobody has said what shall happen. */
+  taken?: boolean
   /** The node it became. */
   node?: string
+}
+
+/** What happens when the name is taken where a file arrives. */
+export type OnConflict = 'fail' | 'rename' | 'version'
+
+/** A file that was picked, with its path below the folder that was picked with it, such as `photos/a.jpg`. */
+export interface Picked {
+  file: File
+  path?: string
 }
 
 /** How many files go at once; more would only share the same line. */
 const AT_ONCE = 3
 
 /** A lost connection is tried again after these pauses, then it is left to the person. */
-const RETRY_DELAYS_MS = [0, 1000, 3000, 5000, 10_000, 20_000]
+export const RETRY_DELAYS_MS = [0, 1000, 3000, 5000, 10_000, 20_000]
 
 /** Uploads of this window. They go on while people look at other parts of the page. */
 export const useTransfers = defineStore('transfers', () => {
   const transfers = ref<Transfer[]>([])
   /** The latest that arrived: folders that show its parent look again. */
   const landed = shallowRef<Transfer>()
-  const uploads = new Map<number, { file: File; tus?: Upload; speedometer: Speedometer }>()
+  const uploads = new Map<number, Running>()
   let last = 0
 
   const active = computed(() =>
@@ -41,13 +52,15 @@ export const useTransfers = defineStore('transfers', () => {
   const sent = computed(() => active.value.reduce((sum, transfer) => sum + transfer.sent, 0))
   const size = computed(() => active.value.reduce((sum, transfer) => sum + transfer.size, 0))
 
-  function add(files: Iterable<File>, parent: string) {
-    for (const file of files) {
+  const conflicts = computed(() => transfers.value.filter(({ taken }) => taken))
+
+  function add(picked: Iterable<Picked>, parent: string) {
+    for (const { file, path } of picked) {
       const id = ++last
-      uploads.set(id, { file, speedometer: new Speedometer() })
+      uploads.set(id, { file, path, onConflict: 'fail', speedometer: new Speedometer() })
       transfers.value.push({
         id,
-        name: file.name,
+        name: path ?? file.name,
         parent,
         size: file.size,
         sent: 0,
@@ -69,6 +82,7 @@ export const useTransfers = defineStore('transfers', () => {
     if (!upload) return
     transfer.state = 'running'
     transfer.problem = undefined
+    transfer.taken = false
     upload.speedometer = new Speedometer()
     if (upload.tus) {
       upload.tus.start()
@@ -77,8 +91,9 @@ export const useTransfers = defineStore('transfers', () => {
     const tus = new Upload(upload.file, {
       endpoint: address('api/v1/uploads'),
       retryDelays: RETRY_DELAYS_MS,
-      metadata: { filename: transfer.name, filetype: upload.file.type, parent: transfer.parent },
-      fingerprint: (file) => Promise.resolve(fingerprint(file as File, transfer.parent)),
+      metadata: metadata(upload, transfer.parent),
+      fingerprint: () => Promise.resolve(fingerprint(upload, transfer.parent)),
+      onShouldRetry: mayPass,
       removeFingerprintOnSuccess: true,
       onProgress(bytes) {
         transfer.sent = bytes
@@ -93,7 +108,8 @@ export const useTransfers = defineStore('transfers', () => {
       },
       onError(error) {
         const problem = problemOf(error)
-        Object.assign(transfer, { state: 'failed', speed: 0, problem })
+        const taken = problem.kind === 'exists'
+        Object.assign(transfer, { state: 'failed', speed: 0, problem, taken })
         if (problem.status === 401) sessionEnded()
         startWaiting()
       },
@@ -119,6 +135,14 @@ export const useTransfers = defineStore('transfers', () => {
     startWaiting()
   }
 
+  /** Says what shall happen with a file whose name is taken, and sends it again. */
+  function settle(transfer: Transfer, onConflict: OnConflict) {
+    const upload = uploads.get(transfer.id)
+    if (!upload) return
+    Object.assign(upload, { onConflict, tus: undefined })
+    resume(transfer)
+  }
+
   /** Gives it up, on the hall too. */
   async function cancel(transfer: Transfer) {
     const upload = uploads.get(transfer.id)
@@ -133,15 +157,37 @@ export const useTransfers = defineStore('transfers', () => {
     transfers.value = transfers.value.filter(({ state }) => state !== 'done')
   }
 
-  return { transfers, landed, active, sent, size, add, pause, resume, cancel, clearDone }
+  return { transfers, landed, active, sent, size, conflicts, add, pause, resume, settle, cancel, clearDone }
 })
 
-/** The same file on its way to the same folder. */
-function fingerprint(file: File, parent: string): string {
-  return ['campusdisk', parent, file.name, file.size, file.lastModified].join('|')
+interface Running {
+  file: File
+  path: string | undefined
+  onConflict: OnConflict
+  tus?: Upload
+  speedometer: Speedometer
 }
 
-function problemOf(error: Error | DetailedError): Problem {
+function metadata({ file, path, onConflict }: Running, parent: string): Record<string, string> {
+  const about = { filename: file.name, filetype: file.type, parent, on_conflict: onConflict }
+  return path ? { ...about, relativePath: path } : about
+}
+
+/** The same file on its way to the same place. */
+function fingerprint({ file, path, onConflict }: Running, parent: string): string {
+  const place = [parent, path ?? file.name, onConflict]
+  return ['campusdisk', ...place, file.size, file.lastModified].join('|')
+}
+
+/** Whether trying again may help: after a lost line or a busy server, not after a refusal. */
+function mayPass(error: DetailedError): boolean {
+  const status = error.originalResponse?.getStatus() ?? 0
+  const refused = status >= 400 && status < 500 && status !== 409 && status !== 423
+  return !refused && problemOf(error).kind !== 'exists'
+}
+
+/** Why an upload ended, as a problem. */
+export function problemOf(error: Error | DetailedError): Problem {
   const response = error instanceof DetailedError ? error.originalResponse : null
   if (!response) return Problem.unreachable()
   try {
