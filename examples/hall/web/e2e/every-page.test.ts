@@ -36,6 +36,17 @@ const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = 
     await page.locator('nav a[href$=transfers]').click()
     await page.locator('main .transfer-row').waitFor()
   },
+  profile: (person) => open(person, 'profile', '.app-tokens p'),
+  'new-token': async ({ page }) => {
+    await page.locator('.app-tokens button').first().click()
+    await page.locator('#token-form select').selectOption('day')
+    await page.locator('#token-form input[type=date]').fill('2031-07-01')
+  },
+  'token-secret': async ({ page }) => {
+    await page.locator('#token-form input').first().fill('backup')
+    await page.locator('[form=token-form]').click()
+    await page.locator('.secret-box').waitFor()
+  },
 }
 
 async function open({ page }: Person, path: string, landmark: string) {
