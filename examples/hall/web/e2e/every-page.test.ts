@@ -47,6 +47,30 @@ const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = 
     await page.locator('[form=token-form]').click()
     await page.locator('.secret-box').waitFor()
   },
+  'administrators-only': (person) => open(person, 'administration', 'h1'),
+  people: async (person) => {
+    await person.context.clearCookies()
+    await person.signIn('root', PASSWORD)
+    await open(person, 'administration', '.person-row')
+  },
+  lock: async ({ page }) => {
+    await page.locator('.person-row button').first().click()
+    await page.locator('.el-dropdown-menu__item >> visible=true').first().click()
+    await page.locator('.el-dialog .dangerous').waitFor()
+  },
+  quota: async (person) => {
+    await open(person, 'administration', '.person-row')
+    await person.page.locator('.person-row button').last().click()
+    await person.page.locator('.el-dropdown-menu__item >> visible=true').last().click()
+    await person.page.locator('#quota-form select').selectOption('own')
+  },
+  'reset-password': async (person) => {
+    await open(person, 'administration', '.person-row')
+    await person.page.locator('.person-row button').first().click()
+    await person.page.locator('.el-dropdown-menu__item >> visible=true').nth(2).click()
+    await person.page.locator('#reset-form').waitFor()
+  },
+  health: (person) => open(person, 'administration/health', '.health-parts li'),
 }
 
 async function open({ page }: Person, path: string, landmark: string) {
@@ -63,6 +87,7 @@ const LOOKS = [
 
 test.for(LOOKS)('every page is accessible and fits its window: $name', async (look, { hall, arrive }) => {
   hall.addAccount('ada')
+  hall.addAccount('root', '--admin')
   const share = await fill(hall.base)
   const person = await arrive({ ...look })
   const broken: Record<string, string[]> = {}
