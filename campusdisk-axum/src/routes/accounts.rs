@@ -230,6 +230,7 @@ struct ProfileBody {
 /// A new password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChangePasswordBody)]
 struct PasswordBody {
     /// The one now.
     current: String,

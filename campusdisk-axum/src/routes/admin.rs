@@ -153,6 +153,7 @@ struct AccountsQuery {
 /// What changes of an account; what is missing stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UpdateAccountBody)]
 struct UpdateBody {
     /// Whether it is shut out.
     locked: Option<bool>,
@@ -167,6 +168,7 @@ struct UpdateBody {
 /// A password set by an administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SetPasswordBody)]
 struct PasswordBody {
     /// The password.
     new: String,

@@ -16,8 +16,7 @@ export async function guard(to: RouteLocationNormalized): Promise<true | RouteLo
   if (access === 'guests') return signedIn ? { path: returnPath(to.query.back) } : true
   if (access === 'anyone') return true
   if (!signedIn) return { name: 'sign-in', query: { back: to.fullPath } }
-  if (access === 'admin' && !session.isAdmin)
-    return { name: 'nowhere', params: { rest: to.path.slice(1).split('/') } }
+  // What is for administrators is shown to them only, by `App`; others are told so.
   return true
 }
 
