@@ -67,6 +67,8 @@ test('entries are moved and copied into folders by a dialog, with the keyboard a
 }) => {
   await fill(hall)
   const person = await arrive()
+  // The second copy finds its name taken.
+  person.expectStatus(409)
   const { page } = person
   await person.signIn('ada', PASSWORD)
   const dialog = page.getByRole('dialog')
