@@ -67,6 +67,8 @@ test('entries are moved and copied into folders by a dialog, with the keyboard a
 }) => {
   await fill(hall)
   const person = await arrive()
+  // The second copy finds its name taken.
+  person.expectStatus(409)
   const { page } = person
   await person.signIn('ada', PASSWORD)
   const dialog = page.getByRole('dialog')
@@ -142,6 +144,9 @@ test('a folder is filtered by kind, and files are found by a part of their names
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: '“HOTO”的搜索结果' }).waitFor()
   await page.getByRole('listitem').filter({ hasText: 'Photo.jpg' }).waitFor()
+  await page.getByRole('link', { name: 'Photo.jpg', exact: true }).press('Enter')
+  await page.getByText('浏览器无法显示此文件').waitFor()
+  await page.keyboard.press('Escape')
   await page.getByLabel('类型').selectOption('音频')
   await page.getByText('没有找到与“HOTO”匹配的文件').waitFor()
 })
