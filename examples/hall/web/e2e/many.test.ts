@@ -151,23 +151,44 @@ test('a folder is filtered by kind, and files are found by a part of their names
   await page.getByText('没有找到与“HOTO”匹配的文件').waitFor()
 })
 
-test('a whole folder is uploaded with its folders', async ({ hall, arrive }) => {
-  hall.addAccount('ada')
-  const folder = mkdtempSync(join(tmpdir(), 'hall-page-folder-'))
-  mkdirSync(join(folder, 'Project', 'docs'), { recursive: true })
-  writeFileSync(join(folder, 'Project', 'readme.md'), '# read me')
-  writeFileSync(join(folder, 'Project', 'docs', 'plan.txt'), 'plan')
-  const person = await arrive()
-  const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await page.locator('input.folder-input').setInputFiles(join(folder, 'Project'))
-  await page.getByText('All uploads are done').waitFor()
-  rmSync(folder, { recursive: true })
-  await link(page, 'Project').click()
-  await link(page, 'readme.md').waitFor()
-  await link(page, 'docs').click()
-  await link(page, 'plan.txt').waitFor()
-})
+/** Drops a folder of this machine on the drive, as a file manager would. */
+async function dropFolder(page: Page, folder: string) {
+  const session = await page.context().newCDPSession(page)
+  const data = { items: [], files: [folder], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, x: 700, y: 500, data })
+  }
+}
+
+const ways = [
+  {
+    way: 'chosen',
+    pick: (page: Page, folder: string) => page.locator('.folder-input').setInputFiles(folder),
+  },
+  { way: 'dropped', pick: dropFolder },
+]
+
+test.for(ways)(
+  'a whole folder that is $way is uploaded with its folders',
+  async ({ pick }, { hall, arrive }) => {
+    hall.addAccount('ada')
+    const folder = mkdtempSync(join(tmpdir(), 'hall-page-folder-'))
+    mkdirSync(join(folder, 'Project', 'docs'), { recursive: true })
+    writeFileSync(join(folder, 'Project', 'readme.md'), '# read me')
+    writeFileSync(join(folder, 'Project', 'docs', 'plan.txt'), 'plan')
+    const person = await arrive()
+    const { page } = person
+    await person.signIn('ada', PASSWORD)
+    await page.getByText('There is nothing here yet').waitFor()
+    await pick(page, join(folder, 'Project'))
+    await page.getByText('All uploads are done').waitFor()
+    rmSync(folder, { recursive: true })
+    await link(page, 'Project').click()
+    await link(page, 'readme.md').waitFor()
+    await link(page, 'docs').click()
+    await link(page, 'plan.txt').waitFor()
+  },
+)
 
 test('who uploads a name that is taken chooses what happens', async ({ hall, arrive }) => {
   const { root, headers } = await fill(hall)
