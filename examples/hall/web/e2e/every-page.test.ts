@@ -85,22 +85,28 @@ const LOOKS = [
   { name: 'phone-dark-zh', viewport: PHONE, colorScheme: 'dark', locale: 'zh-CN' },
 ] as const
 
-test.for(LOOKS)('every page is accessible and fits its window: $name', async (look, { hall, arrive }) => {
-  hall.addAccount('ada')
-  hall.addAccount('root', '--admin')
-  const share = await fill(hall.base)
-  const person = await arrive({ ...look })
-  const broken: Record<string, string[]> = {}
-  for (const [name, go] of Object.entries(PAGES)) {
-    await go(person, share)
-    await person.shoot(`${name}-${look.name}`)
-    const found = await violations(person.page)
-    const tooWide = await person.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-    if (tooWide > 0) found.push(`wider than the window by ${tooWide} px`)
-    if (found.length > 0) broken[name] = found
-  }
-  expect(broken).toEqual({})
-})
+test.for(LOOKS)(
+  'every page is accessible and fits its window: $name',
+  { timeout: 240_000 },
+  async (look, { hall, arrive }) => {
+    hall.addAccount('ada')
+    hall.addAccount('root', '--admin')
+    const share = await fill(hall.base)
+    const person = await arrive({ ...look })
+    const broken: Record<string, string[]> = {}
+    for (const [name, go] of Object.entries(PAGES)) {
+      await go(person, share)
+      await person.shoot(`${name}-${look.name}`)
+      const found = await violations(person.page)
+      const tooWide = await person.page.evaluate(
+        () => document.documentElement.scrollWidth - window.innerWidth,
+      )
+      if (tooWide > 0) found.push(`wider than the window by ${tooWide} px`)
+      if (found.length > 0) broken[name] = found
+    }
+    expect(broken).toEqual({})
+  },
+)
 
 /** Some files and folders, with a name that is hard to show; gives the path of a share. */
 async function fill(base: string): Promise<string> {

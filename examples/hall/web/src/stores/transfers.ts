@@ -1,10 +1,24 @@
 import { defineStore } from 'pinia'
-import { DetailedError, Upload } from 'tus-js-client'
-import { computed, ref, shallowRef } from 'vue'
+import { Upload } from 'tus-js-client'
+import { computed, ref, shallowRef, watch } from 'vue'
 
-import { sessionEnded } from '@/api/client'
+import { api, sessionEnded } from '@/api/client'
 import { Problem } from '@/api/problem'
 import { address } from '@/hall'
+import { isPassing, keepUpload, problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
+import { Speedometer } from '@/transfers/speedometer'
+import {
+  fingerprint,
+  hold,
+  mismatch,
+  pathOf,
+  unfinishedUploads,
+  uploadId,
+  whenFree,
+  type Unfinished,
+} from '@/transfers/unfinished'
+
+import { useSession } from './session'
 
 export interface Transfer {
   id: number
@@ -13,26 +27,49 @@ export interface Transfer {
   parent: string
   size: number
   sent: number
-  state: 'waiting' | 'running' | 'paused' | 'failed' | 'done'
+  /** `unfinished` waits for its file to be chosen again; `elsewhere` is another window's. */
+  state: 'waiting' | 'running' | 'paused' | 'failed' | 'done' | 'unfinished' | 'elsewhere'
   /** Bytes in a second, over the last seconds. */
   speed: number
+  /** Whether the connection is lost and will be tried again by itself. */
+  stalled?: boolean
   problem?: Problem
+  /** Why the file that was chosen can't go on with what was begun. */
+  mismatch?: 'otherFile' | 'fileChanged'
+  /** When it was begun, where that was not in this window. */
+  begun?: string
   /** The node it became. */
   node?: string
+}
+
+/** What belongs to a transfer and is not shown. */
+interface Work {
+  file?: File
+  tus?: Upload
+  speedometer: Speedometer
+  /** The upload of the hall that it goes on with, or is. */
+  unfinished?: Unfinished
+  uploadId?: string
+  release?: () => void
 }
 
 /** How many files go at once; more would only share the same line. */
 const AT_ONCE = 3
 
-/** A lost connection is tried again after these pauses, then it is left to the person. */
-const RETRY_DELAYS_MS = [0, 1000, 3000, 5000, 10_000, 20_000]
+/** Whoever is locked in mid-upload is refused as if the folder were not theirs; they are to sign in again. */
+async function sayWhetherSignedIn(transfer: Transfer) {
+  await api.GET('/api/v1/me').catch((thrown) => {
+    if (Problem.from(thrown).status === 401) transfer.problem = Problem.from(thrown)
+  })
+}
 
-/** Uploads of this window. They go on while people look at other parts of the page. */
+/** Uploads of this window, and what earlier ones left. They go on while people look at other parts of the page. */
 export const useTransfers = defineStore('transfers', () => {
   const transfers = ref<Transfer[]>([])
   /** The latest that arrived: folders that show its parent look again. */
   const landed = shallowRef<Transfer>()
-  const uploads = new Map<number, { file: File; tus?: Upload; speedometer: Speedometer }>()
+  const works = new Map<number, Work>()
+  const session = useSession()
   let last = 0
 
   const active = computed(() =>
@@ -41,20 +78,32 @@ export const useTransfers = defineStore('transfers', () => {
   const sent = computed(() => active.value.reduce((sum, transfer) => sum + transfer.sent, 0))
   const size = computed(() => active.value.reduce((sum, transfer) => sum + transfer.size, 0))
 
+  function put(transfer: Omit<Transfer, 'id' | 'speed'>, work: Omit<Work, 'speedometer'>) {
+    const id = ++last
+    works.set(id, { ...work, speedometer: new Speedometer() })
+    transfers.value.push({ ...transfer, id, speed: 0 })
+  }
+
   function add(files: Iterable<File>, parent: string) {
     for (const file of files) {
-      const id = ++last
-      uploads.set(id, { file, speedometer: new Speedometer() })
-      transfers.value.push({
-        id,
-        name: file.name,
-        parent,
-        size: file.size,
-        sent: 0,
-        state: 'waiting',
-        speed: 0,
+      const begun = transfers.value.find(({ id, state }) => {
+        const known = works.get(id)?.unfinished?.remembered?.fingerprint
+        return state === 'unfinished' && known === fingerprint(file, parent)
       })
+      if (begun) goOnWith(begun, file)
+      else put({ name: pathOf(file), parent, size: file.size, sent: 0, state: 'waiting' }, { file })
     }
+    startWaiting()
+  }
+
+  /** Goes on with what an earlier window began, when `file` can be what it sent. */
+  function goOnWith(transfer: Transfer, file: File) {
+    const work = works.get(transfer.id)
+    if (!work?.unfinished || transfer.state !== 'unfinished') return
+    transfer.mismatch = mismatch(work.unfinished, file)
+    if (transfer.mismatch) return
+    work.file = file
+    transfer.state = 'waiting'
     startWaiting()
   }
 
@@ -64,52 +113,105 @@ export const useTransfers = defineStore('transfers', () => {
     for (const transfer of waiting.slice(0, Math.max(0, AT_ONCE - running))) start(transfer)
   }
 
-  function start(transfer: Transfer) {
-    const upload = uploads.get(transfer.id)
-    if (!upload) return
-    transfer.state = 'running'
-    transfer.problem = undefined
-    upload.speedometer = new Speedometer()
-    if (upload.tus) {
-      upload.tus.start()
-      return
+  async function start(transfer: Transfer) {
+    const work = works.get(transfer.id)
+    if (!work?.file) return
+    Object.assign(transfer, { state: 'running', problem: undefined, stalled: false })
+    work.speedometer = new Speedometer()
+    if (!work.tus) {
+      work.tus = uploadOf(transfer, work, work.file)
+      if (!(await take(transfer, work, work.tus))) return
     }
-    const tus = new Upload(upload.file, {
+    if (transfer.state === 'running') work.tus.start()
+  }
+
+  /** Takes what an earlier window began, where there is any. Not done where another window has just taken it. */
+  async function take(transfer: Transfer, work: Work, tus: Upload): Promise<boolean> {
+    if (work.unfinished) {
+      const { id, url, remembered } = work.unfinished
+      work.release = await hold(id)
+      if (!work.release) {
+        work.tus = undefined
+        transfer.state = 'elsewhere'
+        whenFree(id).then(restore)
+        return false
+      }
+      work.uploadId = id
+      tus.resumeFromPreviousUpload({
+        uploadUrl: url,
+        urlStorageKey: remembered?.key ?? '',
+        size: transfer.size,
+        metadata: {},
+        creationTime: '',
+        parallelUploadUrls: null,
+      })
+      return true
+    }
+    for (const previous of await tus.findPreviousUploads()) {
+      const id = uploadId(previous.uploadUrl ?? address(''))
+      work.release = await hold(id)
+      if (!work.release) continue
+      work.uploadId = id
+      tus.resumeFromPreviousUpload(previous)
+      break
+    }
+    return true
+  }
+
+  function uploadOf(transfer: Transfer, work: Work, file: File): Upload {
+    const relativePath = file.webkitRelativePath
+    const tus = new Upload(file, {
       endpoint: address('api/v1/uploads'),
       retryDelays: RETRY_DELAYS_MS,
-      metadata: { filename: transfer.name, filetype: upload.file.type, parent: transfer.parent },
-      fingerprint: (file) => Promise.resolve(fingerprint(file as File, transfer.parent)),
+      metadata: {
+        filename: file.name,
+        filetype: file.type,
+        parent: transfer.parent,
+        ...(relativePath && { relativePath }),
+      },
+      fingerprint: () => Promise.resolve(fingerprint(file, transfer.parent)),
       removeFingerprintOnSuccess: true,
+      onAfterResponse: keepUpload,
+      onShouldRetry(error) {
+        const passes = isPassing(problemOf(error))
+        Object.assign(transfer, { stalled: passes, speed: 0 })
+        return passes
+      },
+      async onUploadUrlAvailable() {
+        const id = uploadId(tus.url ?? address(''))
+        if (id === work.uploadId) return
+        // What was begun before is gone: this is another upload.
+        work.release?.()
+        work.uploadId = id
+        work.release = await hold(id)
+      },
       onProgress(bytes) {
         transfer.sent = bytes
-        transfer.speed = upload.speedometer.speed(bytes, performance.now())
+        transfer.stalled = false
+        transfer.speed = work.speedometer.speed(bytes, performance.now())
       },
       onSuccess({ lastResponse }) {
-        Object.assign(transfer, { state: 'done', sent: transfer.size, speed: 0 })
+        Object.assign(transfer, { state: 'done', sent: transfer.size, speed: 0, stalled: false })
         transfer.node = lastResponse.getHeader('CampusDisk-Node')
-        uploads.delete(transfer.id)
+        work.release?.()
+        works.delete(transfer.id)
         landed.value = { ...transfer }
         startWaiting()
       },
       onError(error) {
         const problem = problemOf(error)
-        Object.assign(transfer, { state: 'failed', speed: 0, problem })
+        Object.assign(transfer, { state: 'failed', speed: 0, stalled: false, problem })
         if (problem.status === 401) sessionEnded()
+        if (problem.status === 403) sayWhetherSignedIn(transfer)
         startWaiting()
       },
     })
-    upload.tus = tus
-    // What an earlier window began goes on where it stopped.
-    tus.findPreviousUploads().then(([previous]) => {
-      if (previous) tus.resumeFromPreviousUpload(previous)
-      if (transfer.state === 'running') tus.start()
-    })
+    return tus
   }
 
   async function pause(transfer: Transfer) {
-    transfer.state = 'paused'
-    transfer.speed = 0
-    await uploads.get(transfer.id)?.tus?.abort()
+    Object.assign(transfer, { state: 'paused', speed: 0, stalled: false })
+    await works.get(transfer.id)?.tus?.abort()
     startWaiting()
   }
 
@@ -121,48 +223,65 @@ export const useTransfers = defineStore('transfers', () => {
 
   /** Gives it up, on the hall too. */
   async function cancel(transfer: Transfer) {
-    const upload = uploads.get(transfer.id)
-    uploads.delete(transfer.id)
+    const work = works.get(transfer.id)
+    works.delete(transfer.id)
     transfers.value = transfers.value.filter(({ id }) => id !== transfer.id)
     startWaiting()
     // What stays behind is cleared by the hall in a while.
-    await upload?.tus?.abort(true).catch(() => {})
+    if (work?.tus) await work.tus.abort(true).catch(() => {})
+    else if (work?.unfinished) await Upload.terminate(work.unfinished.url).catch(() => {})
+    work?.release?.()
   }
 
   function clearDone() {
     transfers.value = transfers.value.filter(({ state }) => state !== 'done')
   }
 
-  return { transfers, landed, active, sent, size, add, pause, resume, cancel, clearDone }
+  /** Shows what earlier windows and other devices began and did not end. */
+  async function restore() {
+    const list = await unfinishedUploads().catch(() => undefined)
+    // Without an answer what is shown stays; it is asked for again at the next occasion.
+    if (!list) return
+    const isLeft = ({ id, state }: Transfer) => {
+      const unfinished = works.get(id)?.unfinished
+      return (
+        (state !== 'unfinished' && state !== 'elsewhere') ||
+        list.some((upload) => upload.id === unfinished?.id)
+      )
+    }
+    transfers.value = transfers.value.filter(isLeft)
+    for (const upload of list) show(upload)
+  }
+
+  function show(upload: Unfinished) {
+    const state = upload.elsewhere ? 'elsewhere' : 'unfinished'
+    const { name, parent, size, sent, begun } = upload
+    const known = transfers.value.find(({ id }) => works.get(id)?.unfinished?.id === upload.id)
+    const isOurs = [...works.values()].some(({ uploadId }) => uploadId === upload.id)
+    if (isOurs) return
+    if (!known) put({ name, parent, size, sent, begun, state }, { unfinished: upload })
+    else if (known.state === 'unfinished' || known.state === 'elsewhere')
+      Object.assign(known, { sent, state })
+    if (upload.elsewhere && known?.state !== 'elsewhere') whenFree(upload.id).then(restore)
+  }
+
+  /** Takes up what only waited for `cause` to pass. */
+  function takeUp(cause: (problem: Problem) => boolean) {
+    for (const transfer of transfers.value) {
+      if (transfer.state === 'failed' && transfer.problem && cause(transfer.problem)) resume(transfer)
+    }
+  }
+
+  window.addEventListener('online', () => takeUp(({ kind }) => kind === 'unreachable'))
+  watch(
+    () => session.account?.id,
+    (account) => {
+      if (!account) return
+      takeUp(({ status }) => status === 401)
+      restore()
+    },
+    { immediate: true },
+  )
+
+  return { transfers, landed, active, sent, size, add, goOnWith, pause, resume, cancel, clearDone, restore }
 })
-
-/** The same file on its way to the same folder. */
-function fingerprint(file: File, parent: string): string {
-  return ['campusdisk', parent, file.name, file.size, file.lastModified].join('|')
-}
-
-function problemOf(error: Error | DetailedError): Problem {
-  const response = error instanceof DetailedError ? error.originalResponse : null
-  if (!response) return Problem.unreachable()
-  try {
-    return new Problem({ ...JSON.parse(response.getBody()), status: response.getStatus() })
-  } catch {
-    return new Problem({ status: response.getStatus() })
-  }
-}
-
-/** How far back a speed is measured. */
-const WINDOW_MS = 5000
-
-/** Bytes in a second over the last few seconds. */
-export class Speedometer {
-  private readonly marks: { bytes: number; at: number }[] = []
-
-  speed(bytes: number, atMs: number): number {
-    this.marks.push({ bytes, at: atMs })
-    const kept = this.marks.findIndex(({ at }) => atMs - at <= WINDOW_MS)
-    this.marks.splice(0, Math.min(kept, this.marks.length - 2))
-    const first = this.marks[0] ?? { bytes, at: atMs }
-    return atMs > first.at ? ((bytes - first.bytes) * 1000) / (atMs - first.at) : 0
-  }
-}
