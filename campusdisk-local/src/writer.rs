@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use campusdisk_core::storage::{BlobFacts, BlobKey, BlobWriter, CreateOptions};
 use campusdisk_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
 
-use crate::block::Block;
+use crate::block::{self, Block};
 use crate::error::{blob_error, blocking, stopped};
 use crate::part::Part;
 use crate::store::Shared;
@@ -18,16 +18,23 @@ use crate::store::Shared;
 /// bytes stop for a moment, as at the end of a part.
 const BLOCKS_IN_FLIGHT: usize = 3;
 
+/// Shorter pieces are copied together: kept as they come, each could hold a whole buffer of a connection alive.
+const SMALL_BYTES: usize = 16 << 10;
+
 /// Fills one block while the ones before are on their way to the file.
 #[derive(Debug)]
 pub(crate) struct LocalWriter {
     shared: Arc<Shared>,
     key: BlobKey,
     part: Option<Arc<Part>>,
-    expected_bytes: u64,
-    block: Option<Block>,
-    /// Where `block` goes in the file.
+    pending: Vec<Bytes>,
+    /// Small pieces that follow `pending`.
+    small: BytesMut,
+    pending_bytes: usize,
+    /// Where what is pending goes in the file.
     offset_bytes: u64,
+    /// A block that has arrived.
+    used: Option<Block>,
     in_flight: VecDeque<JoinHandle<Result<Block>>>,
     taken_bytes: u64,
     /// An earlier write failed or was dropped half-way.
@@ -46,42 +53,63 @@ impl LocalWriter {
             shared,
             key,
             part: Some(Arc::new(part)),
-            expected_bytes,
-            block: None,
+            pending: Vec::new(),
+            small: BytesMut::new(),
+            pending_bytes: 0,
             offset_bytes: 0,
+            used: None,
             in_flight: VecDeque::new(),
             taken_bytes: 0,
             broken: false,
         })
     }
 
-    async fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let block = self
-                .block
-                .get_or_insert_with(|| Block::for_up_to(self.expected_bytes));
-            rest = block.fill(rest);
-            if block.is_full() {
+    async fn take(&mut self, mut bytes: Bytes) -> Result<()> {
+        while !bytes.is_empty() {
+            let room_bytes = block::LEN_BYTES - self.pending_bytes;
+            self.push(bytes.split_to(bytes.len().min(room_bytes)));
+            if self.pending_bytes == block::LEN_BYTES {
                 self.send().await?;
             }
         }
         Ok(())
     }
 
-    /// Sends the block on its way, and goes on with one that has arrived.
+    fn push(&mut self, piece: Bytes) {
+        self.pending_bytes += piece.len();
+        if piece.len() < SMALL_BYTES {
+            self.small.extend_from_slice(&piece);
+        } else {
+            self.end_small();
+            self.pending.push(piece);
+        }
+    }
+
+    fn end_small(&mut self) {
+        if !self.small.is_empty() {
+            self.pending.push(self.small.split().freeze());
+        }
+    }
+
+    fn take_pending(&mut self) -> Vec<Bytes> {
+        self.end_small();
+        self.pending_bytes = 0;
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Sends a block of what is pending on its way.
     async fn send(&mut self) -> Result<()> {
-        let used = match self.in_flight.len() {
-            ..BLOCKS_IN_FLIGHT => None,
-            _ => self.settle().await?,
-        };
+        if self.in_flight.len() >= BLOCKS_IN_FLIGHT {
+            self.used = self.settle().await?;
+        }
         let part = self.part()?;
-        let Some(block) = std::mem::replace(&mut self.block, used) else {
-            return Ok(());
-        };
+        let used = self.used.take();
+        let pieces = self.take_pending();
         let offset_bytes = self.offset_bytes;
-        self.offset_bytes += block.filled().len() as u64;
+        self.offset_bytes += block::LEN_BYTES as u64;
         self.in_flight.push_back(tokio::task::spawn_blocking(move || {
+            let mut block = used.unwrap_or_else(|| Block::new(block::LEN_BYTES));
+            block.fill(pieces);
             part.write(&block, offset_bytes)?;
             Ok(block.cleared())
         }));
@@ -114,7 +142,7 @@ impl BlobWriter for LocalWriter {
             return Err(too_long(&self.shared, &self.key));
         }
         self.taken_bytes = taken_bytes;
-        self.take(&bytes).await?;
+        self.take(bytes).await?;
         self.broken = false;
         Ok(())
     }
@@ -127,11 +155,12 @@ impl BlobWriter for LocalWriter {
         let part = self.part()?;
         // From here on the task below is the only one that holds the file.
         self.part = None;
-        let (last, offset_bytes, len_bytes) = (self.block.take(), self.offset_bytes, self.taken_bytes);
+        let (last_bytes, last) = (self.pending_bytes, self.take_pending());
+        let (offset_bytes, len_bytes) = (self.offset_bytes, self.taken_bytes);
         blocking(move || {
-            if let Some(block) = last {
-                part.write(&block, offset_bytes)?;
-            }
+            let mut block = Block::new(last_bytes);
+            block.fill(last);
+            part.write(&block, offset_bytes)?;
             part.publish(len_bytes)
         })
         .await?;

@@ -104,6 +104,7 @@ fn network(text: &str) -> Result<IpNet> {
 
 /// The conditions of a share.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = NewShare)]
 #[serde(deny_unknown_fields)]
 struct CreateBody {
     /// `true` for a random password, or the password.

@@ -191,7 +191,7 @@ fn put_script(run: u32) -> String {
          function request()\n\
            count = count + 1\n\
            local name = string.format('/Document%%20{run}-%d-%06d.pdf', me, count)\n\
-           return wrk.format('PUT', wrk.path .. name, nil, string.rep('x', count * 7919 %% 997))\n\
+           return wrk.format('PUT', wrk.path .. name, nil, string.rep('x', count * 7919 % 997))\n\
          end\n"
     )
 }

@@ -58,7 +58,7 @@ test('a list is walked with the keyboard alone', async ({ hall, arrive }) => {
   const { page } = person
   await person.signIn('ada', PASSWORD)
   await page
-    .locator('input[type=file]')
+    .locator('input[type=file][multiple]')
     .setInputFiles(
       ['a', 'b', 'c'].map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) })),
     )
@@ -113,7 +113,7 @@ test('a file that can not be stored is said to be so, and may be tried again', a
   const { page } = person
   await person.signIn('ada', PASSWORD)
   const file = { name: 'large.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(1001) }
-  await page.locator('input[type=file]').setInputFiles(file)
+  await page.locator('input[type=file][multiple]').setInputFiles(file)
   await page.getByText('The file is larger than is allowed.').waitFor()
   await page.getByRole('button', { name: 'Try large.bin again' }).click()
   await page.getByText('The file is larger than is allowed.').waitFor()

@@ -1,15 +1,26 @@
 import { randomBytes } from 'node:crypto'
 
+import type { Page } from 'playwright-core'
+
 import { violations } from './support/axe'
 import { expect, PASSWORD, PHONE, test, WIDE, type Person } from './support/test'
 
+/** Paths of shares: with a password, without, and one that takes files in. */
+type Shares = Record<'closed' | 'open' | 'drop', string>
+
 /** Every page, as the looks below see it: its name, and the way there. */
-const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = {
+const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = {
   setup: (person) => open(person, 'setup?token=none', 'form'),
   'sign-in': (person) => open(person, 'sign-in', 'form'),
   register: (person) => open(person, 'register', 'form'),
   nowhere: (person) => open(person, 'nowhere/at/all', 'h1'),
-  visit: (person, share) => open(person, share, 'form'),
+  visit: (person, share) => open(person, share.closed, 'form'),
+  'visit-drop': async (person, share) => {
+    await open(person, share.drop, '.zone')
+    const file = { name: '作业 homework by Grace Hopper.txt', mimeType: '', buffer: randomBytes(10) }
+    await person.page.locator('input[type=file][multiple]').setInputFiles(file)
+    await person.page.locator('li.done').waitFor()
+  },
   drive: async (person) => {
     await person.signIn('ada', PASSWORD)
     await person.page.locator('.node-row').first().waitFor()
@@ -18,10 +29,44 @@ const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = 
     await page.locator('.node-row button').first().click()
     await page.locator('.el-dropdown-menu__item >> visible=true').first().waitFor()
   },
+  preview: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.row-link', { hasText: 'onerror' }).click()
+    await page.locator('.sheet').waitFor()
+  },
+  'drive-chosen': async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
+    for (const row of [0, 1]) await page.locator('.node-row input').nth(row).click()
+    await page.locator('.selection-bar').waitFor()
+  },
+  move: async ({ page }) => {
+    await page.locator('.selection-bar button').first().click()
+    await page.locator('.folders button').first().waitFor()
+  },
+  details: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
+    await page.locator('.selection-bar button').last().click()
+    await page.locator('.node-row').nth(1).click({ button: 'right' })
+    await page.locator('.el-dropdown-menu__item >> visible=true').nth(6).click()
+    await page.locator('.facts dd').nth(3).waitFor()
+  },
   'new-folder': async ({ page }) => {
     await page.keyboard.press('Escape')
     await page.locator('.buttons button').first().click()
     await page.locator('.el-dialog input').waitFor()
+  },
+  'share-dialog': async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.el-dialog').waitFor({ state: 'hidden' })
+    await choose(page, 0)
+    await page.locator('#share-form').waitFor()
+    await page.locator('#share-form summary').click()
+  },
+  'share-made': async ({ page }) => {
+    await page.locator('.el-dialog button[type=submit]').click()
+    await page.locator('.qr-code').waitFor()
   },
   'empty-folder': async (person) => {
     await person.page.keyboard.press('Escape')
@@ -30,11 +75,45 @@ const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = 
   },
   transfers: async ({ page }) => {
     await page
-      .locator('input[type=file]')
+      .locator('input[type=file][multiple]')
       .setInputFiles({ name: 'a.txt', mimeType: '', buffer: randomBytes(10) })
     await page.locator('.transfer-row.done').waitFor()
     await page.locator('nav a[href$=transfers]').click()
     await page.locator('main .transfer-row').waitFor()
+  },
+  shares: async ({ page }) => {
+    await page.locator('nav a[href$=shares]').click()
+    await page.locator('.share-row').first().waitFor()
+  },
+  'share-revoke': async ({ page }) => {
+    await page.locator('.share-row button').last().click()
+    await page.locator('.el-dialog .go').waitFor()
+  },
+  search: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.goto('search?q=o')
+    await page.locator('.results li').first().waitFor()
+  },
+  'search-nothing': async ({ page }) => {
+    await page.locator('.search-field input').fill('zzz')
+    await page.keyboard.press('Enter')
+    await page.locator('.empty-state').waitFor()
+  },
+  trash: async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('nav a[href$=trash]').click()
+    await page.locator('.trash-row').first().waitFor()
+  },
+  'trash-empty-dialog': async ({ page }) => {
+    await page.locator('.bar button').click()
+    await page.locator('.el-dialog .go').waitFor()
+  },
+  'trash-empty': async ({ page }) => {
+    await page.locator('.el-dialog .go').click()
+    await page.locator('.empty-state').waitFor()
+  },
+  'visit-save': async (person, share) => {
+    await open(person, share.open, '.save-button button')
   },
   profile: (person) => open(person, 'profile', '.app-tokens p'),
   'new-token': async ({ page }) => {
@@ -82,6 +161,12 @@ const PAGES: Record<string, (person: Person, share: string) => Promise<void>> = 
   health: (person) => open(person, 'administration/health', '.health-parts li'),
 }
 
+/** Chooses an entry of the menu of the drive's first row. */
+async function choose(page: Page, entry: number) {
+  await page.locator('.node-row button').first().click()
+  await page.locator('.el-dropdown-menu__item >> visible=true').nth(entry).click()
+}
+
 async function open({ page }: Person, path: string, landmark: string) {
   await page.goto(path)
   await page.locator(landmark).first().waitFor()
@@ -117,8 +202,8 @@ test.for(LOOKS)(
   },
 )
 
-/** Some files and folders, with a name that is hard to show; gives the path of a share. */
-async function fill(base: string): Promise<string> {
+/** Some files and folders, with a name that is hard to show; gives the paths of shares. */
+async function fill(base: string): Promise<Shares> {
   const api = `${base}/api/v1`
   const json = { 'content-type': 'application/json' }
   const body = JSON.stringify({ username: 'ada', password: PASSWORD })
@@ -147,9 +232,19 @@ async function fill(base: string): Promise<string> {
       body: new Uint8Array(length),
     })
   }
-  const init = { method: 'POST', headers: { ...json, cookie }, body: JSON.stringify({ password: true }) }
-  const { token } = (await (await fetch(`${api}/nodes/${items[0]?.root}/shares`, init)).json()) as {
-    token: string
+  for (const name of ['old.docx', 'a draft with a long name that nobody wants to read to its very end.md']) {
+    const init = { method: 'PUT', headers: { cookie }, body: name }
+    const { id } = (await (await fetch(`${folder}/${name}`, init)).json()) as { id: string }
+    await fetch(`${api}/nodes/${id}`, { method: 'DELETE', headers: { cookie } })
   }
-  return `s/${token}`
+  const share = async (conditions: object) => {
+    const init = { method: 'POST', headers: { ...json, cookie }, body: JSON.stringify(conditions) }
+    const answer = await fetch(`${api}/nodes/${items[0]?.root}/shares`, init)
+    return `s/${((await answer.json()) as { token: string }).token}`
+  }
+  return {
+    closed: await share({ password: true }),
+    open: await share({}),
+    drop: await share({ drop: true }),
+  }
 }

@@ -19,7 +19,7 @@ test('what is uploaded through the page is downloaded through the page, byte for
   await page.getByRole('heading', { name: 'My files' }).waitFor()
   const bytes = randomBytes(3_000_001)
   await page
-    .locator('input[type=file]')
+    .locator('input[type=file][multiple]')
     .setInputFiles({ name: '成绩单 2026.bin', mimeType: 'application/octet-stream', buffer: bytes })
   const link = page.getByRole('grid').getByRole('link', { name: '成绩单 2026.bin' })
   await link.waitFor()

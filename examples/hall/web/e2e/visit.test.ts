@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-import { expect, test, type Person } from './support/test'
+import { expect, PASSWORD, test, type Person } from './support/test'
 import type { Hall } from './support/hall'
 
 /** A file in a folder of Ada's, and the links to what she shares of them. */
@@ -50,6 +50,45 @@ test('a visitor needs the password of a share that has one', async ({ hall, arri
   await page.getByText('The password is wrong.').waitFor()
   await page.getByLabel('Password').fill('open sesame')
   await page.getByRole('button', { name: 'Open' }).click()
+  expect(await downloaded(person, 'notes.txt')).toBe('hello')
+})
+
+test('a visitor hands files in and sees none of what is there', async ({ hall, arrive }) => {
+  const share = await shares(hall)
+  const person = await arrive()
+  const { page } = person
+  await page.goto(await share('folder', { drop: true, password: 'open sesame' }))
+  await page.getByLabel('Password').fill('open sesame')
+  await page.getByRole('button', { name: 'Open' }).click()
+  await page.getByText('Put your files in here').waitFor()
+  const file = (name: string, text: string) => ({
+    name,
+    mimeType: 'text/plain',
+    buffer: Buffer.from(text),
+  })
+  // One of these names is taken already: nothing is replaced.
+  const files = [file('essay.txt', 'by Grace'), file('notes.txt', 'mine'), file('empty.txt', '')]
+  await page.locator('input[type=file][multiple]').setInputFiles(files)
+  await page.getByText('3 files handed in').waitFor({ state: 'attached' })
+  expect(await page.getByText('Handed in', { exact: true }).count()).toBe(3)
+
+  const headers = { authorization: `Bearer ${hall.run(['token', 'add', '--account', 'ada'])}` }
+  const found = await (await fetch(`${hall.base}/api/v1/search?q=.txt`, { headers })).json()
+  const names = (found as { items: { name: string }[] }).items.map(({ name }) => name)
+  expect(names.sort()).toEqual(['empty.txt', 'essay.txt', 'notes (2).txt', 'notes.txt'])
+})
+
+test('who is signed in saves what is shared to their own drive', async ({ hall, arrive }) => {
+  const share = await shares(hall)
+  hall.addAccount('grace')
+  const person = await arrive()
+  const { page } = person
+  await person.signIn('grace', PASSWORD)
+  await page.goto(await share('folder', {}))
+  await page.getByRole('button', { name: 'Save to my files' }).press('Enter')
+  await page.getByText('It is in “My files”.').waitFor()
+  await page.getByRole('link', { name: 'Go there' }).click()
+  await page.getByRole('link', { name: 'Lectures' }).click()
   expect(await downloaded(person, 'notes.txt')).toBe('hello')
 })
 

@@ -5,6 +5,9 @@ import { Problem } from '@/api/problem'
 import type { Node } from '@/api/types'
 import { useTransfers } from '@/stores/transfers'
 
+export const CATEGORIES = ['document', 'image', 'video', 'audio', 'other'] as const
+export type Category = (typeof CATEGORIES)[number]
+
 export type SortKey = 'name' | 'size' | 'modified'
 
 const PAGE_ITEMS = 200
@@ -23,6 +26,7 @@ export function useFolder(id: Ref<string | undefined>) {
   const problem = shallowRef<Problem>()
   const sort = ref<SortKey>('name')
   const order = ref<'asc' | 'desc'>('asc')
+  const category = ref<Category | ''>('')
   const complete = computed(() => next.value === null)
   const transfers = useTransfers()
   /** Counts what was asked for: late answers to an earlier question are dropped. */
@@ -31,7 +35,16 @@ export function useFolder(id: Ref<string | undefined>) {
   const page = (folderId: string, limit: number, after?: string) =>
     ask(
       api.GET('/api/v1/nodes/{id}/children', {
-        params: { path: { id: folderId }, query: { sort: sort.value, order: order.value, limit, after } },
+        params: {
+          path: { id: folderId },
+          query: {
+            sort: sort.value,
+            order: order.value,
+            category: category.value || undefined,
+            limit,
+            after,
+          },
+        },
       }),
     )
 
@@ -119,7 +132,7 @@ export function useFolder(id: Ref<string | undefined>) {
       settle = window.setTimeout(refresh, SETTLE_MS)
     },
   )
-  watch(id, open, { immediate: true })
+  watch([id, category], open, { immediate: true })
 
   return {
     folder,
@@ -130,6 +143,7 @@ export function useFolder(id: Ref<string | undefined>) {
     complete,
     sort,
     order,
+    category,
     open,
     loadMore,
     refresh,

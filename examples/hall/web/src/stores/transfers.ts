@@ -8,10 +8,8 @@ import { address } from '@/hall'
 import { isPassing, keepUpload, problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
 import { Speedometer } from '@/transfers/speedometer'
 import {
-  fingerprint,
   hold,
   mismatch,
-  pathOf,
   unfinishedUploads,
   uploadId,
   whenFree,
@@ -38,13 +36,26 @@ export interface Transfer {
   mismatch?: 'otherFile' | 'fileChanged'
   /** When it was begun, where that was not in this window. */
   begun?: string
+  /** Its name there is taken, and nobody has said what shall happen. */
+  taken?: boolean
   /** The node it became. */
   node?: string
+}
+
+/** What happens when the name is taken where a file arrives. */
+export type OnConflict = 'fail' | 'rename' | 'version'
+
+/** A file that was picked, with its path below the folder that was picked with it, such as `photos/a.jpg`. */
+export interface Picked {
+  file: File
+  path?: string
 }
 
 /** What belongs to a transfer and is not shown. */
 interface Work {
   file?: File
+  path?: string
+  onConflict: OnConflict
   tus?: Upload
   speedometer: Speedometer
   /** The upload of the hall that it goes on with, or is. */
@@ -78,20 +89,23 @@ export const useTransfers = defineStore('transfers', () => {
   const sent = computed(() => active.value.reduce((sum, transfer) => sum + transfer.sent, 0))
   const size = computed(() => active.value.reduce((sum, transfer) => sum + transfer.size, 0))
 
+  const conflicts = computed(() => transfers.value.filter(({ taken }) => taken))
+
   function put(transfer: Omit<Transfer, 'id' | 'speed'>, work: Omit<Work, 'speedometer'>) {
     const id = ++last
     works.set(id, { ...work, speedometer: new Speedometer() })
     transfers.value.push({ ...transfer, id, speed: 0 })
   }
 
-  function add(files: Iterable<File>, parent: string) {
-    for (const file of files) {
+  function add(picked: Iterable<Picked>, parent: string) {
+    for (const { file, path } of picked) {
+      const work = { file, path, onConflict: 'fail' as const }
       const begun = transfers.value.find(({ id, state }) => {
         const known = works.get(id)?.unfinished?.remembered?.fingerprint
-        return state === 'unfinished' && known === fingerprint(file, parent)
+        return state === 'unfinished' && known === fingerprint(work, file, parent)
       })
       if (begun) goOnWith(begun, file)
-      else put({ name: pathOf(file), parent, size: file.size, sent: 0, state: 'waiting' }, { file })
+      else put({ name: path ?? file.name, parent, size: file.size, sent: 0, state: 'waiting' }, work)
     }
     startWaiting()
   }
@@ -116,7 +130,7 @@ export const useTransfers = defineStore('transfers', () => {
   async function start(transfer: Transfer) {
     const work = works.get(transfer.id)
     if (!work?.file) return
-    Object.assign(transfer, { state: 'running', problem: undefined, stalled: false })
+    Object.assign(transfer, { state: 'running', problem: undefined, taken: false, stalled: false })
     work.speedometer = new Speedometer()
     if (!work.tus) {
       work.tus = uploadOf(transfer, work, work.file)
@@ -159,17 +173,11 @@ export const useTransfers = defineStore('transfers', () => {
   }
 
   function uploadOf(transfer: Transfer, work: Work, file: File): Upload {
-    const relativePath = file.webkitRelativePath
     const tus = new Upload(file, {
       endpoint: address('api/v1/uploads'),
       retryDelays: RETRY_DELAYS_MS,
-      metadata: {
-        filename: file.name,
-        filetype: file.type,
-        parent: transfer.parent,
-        ...(relativePath && { relativePath }),
-      },
-      fingerprint: () => Promise.resolve(fingerprint(file, transfer.parent)),
+      metadata: metadata(work, file, transfer.parent),
+      fingerprint: () => Promise.resolve(fingerprint(work, file, transfer.parent)),
       removeFingerprintOnSuccess: true,
       onAfterResponse: keepUpload,
       onShouldRetry(error) {
@@ -200,7 +208,8 @@ export const useTransfers = defineStore('transfers', () => {
       },
       onError(error) {
         const problem = problemOf(error)
-        Object.assign(transfer, { state: 'failed', speed: 0, stalled: false, problem })
+        const taken = problem.kind === 'exists'
+        Object.assign(transfer, { state: 'failed', speed: 0, stalled: false, problem, taken })
         if (problem.status === 401) sessionEnded()
         if (problem.status === 403) sayWhetherSignedIn(transfer)
         startWaiting()
@@ -219,6 +228,15 @@ export const useTransfers = defineStore('transfers', () => {
   function resume(transfer: Transfer) {
     transfer.state = 'waiting'
     startWaiting()
+  }
+
+  /** Says what shall happen with a file whose name is taken, and sends it again. */
+  function settle(transfer: Transfer, onConflict: OnConflict) {
+    const work = works.get(transfer.id)
+    if (!work) return
+    work.release?.()
+    Object.assign(work, { onConflict, tus: undefined, unfinished: undefined, uploadId: undefined })
+    resume(transfer)
   }
 
   /** Gives it up, on the hall too. */
@@ -259,7 +277,7 @@ export const useTransfers = defineStore('transfers', () => {
     const known = transfers.value.find(({ id }) => works.get(id)?.unfinished?.id === upload.id)
     const isOurs = [...works.values()].some(({ uploadId }) => uploadId === upload.id)
     if (isOurs) return
-    if (!known) put({ name, parent, size, sent, begun, state }, { unfinished: upload })
+    if (!known) put({ name, parent, size, sent, begun, state }, { unfinished: upload, onConflict: 'fail' })
     else if (known.state === 'unfinished' || known.state === 'elsewhere')
       Object.assign(known, { sent, state })
     if (upload.elsewhere && known?.state !== 'elsewhere') whenFree(upload.id).then(restore)
@@ -283,5 +301,35 @@ export const useTransfers = defineStore('transfers', () => {
     { immediate: true },
   )
 
-  return { transfers, landed, active, sent, size, add, goOnWith, pause, resume, cancel, clearDone, restore }
+  return {
+    transfers,
+    landed,
+    active,
+    sent,
+    size,
+    conflicts,
+    add,
+    goOnWith,
+    pause,
+    resume,
+    settle,
+    cancel,
+    clearDone,
+    restore,
+  }
 })
+
+function metadata({ path, onConflict }: Work, file: File, parent: string): Record<string, string> {
+  const about = { filename: file.name, filetype: file.type, parent, on_conflict: onConflict }
+  return path ? { ...about, relativePath: path } : about
+}
+
+/** The same file on its way to the same place. */
+function fingerprint(
+  { path, onConflict }: Pick<Work, 'path' | 'onConflict'>,
+  file: File,
+  parent: string,
+): string {
+  const place = [parent, path ?? file.name, onConflict]
+  return ['campusdisk', ...place, file.size, file.lastModified].join('|')
+}

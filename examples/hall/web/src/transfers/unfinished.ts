@@ -47,16 +47,6 @@ export async function unfinishedUploads(): Promise<Unfinished[]> {
   return found
 }
 
-/** The same file on its way to the same folder. */
-export function fingerprint(file: File, parent: string): string {
-  return ['campusdisk', parent, pathOf(file), file.size, file.lastModified].join('|')
-}
-
-/** Where a file lies below the folder that was chosen with it; else its name. */
-export function pathOf(file: File): string {
-  return file.webkitRelativePath || file.name
-}
-
 /** Why a file can't be what was begun: it is another one, or has been changed since. */
 export function mismatch(upload: Unfinished, file: File): 'otherFile' | 'fileChanged' | undefined {
   if (file.name !== upload.name) return 'otherFile'

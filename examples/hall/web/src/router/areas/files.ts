@@ -11,6 +11,12 @@ export const area: Area = {
       component: () => import('@/views/files/DriveView.vue'),
       meta: { title: 'drive.title' },
     },
+    {
+      path: '/search',
+      name: 'search',
+      component: () => import('@/views/files/SearchView.vue'),
+      meta: { title: 'drive.search' },
+    },
   ],
   nav: { order: 10, label: 'drive.title', icon: FolderOpened, to: 'drive' },
 }
