@@ -126,6 +126,15 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('[form=token-form]').click()
     await page.locator('.secret-box').waitFor()
   },
+  'unfinished-transfer': async (person) => {
+    const headers = {
+      'tus-resumable': '1.0.0',
+      'upload-length': '700000000',
+      'upload-metadata': `filename ${Buffer.from('毕业论文答辩录像 2026-06-12.mp4').toString('base64')}`,
+    }
+    await person.page.evaluate((headers) => fetch('api/v1/uploads', { method: 'POST', headers }), headers)
+    await open(person, 'transfers', '.transfer-row.unfinished')
+  },
   'administrators-only': (person) => open(person, 'administration', 'h1'),
   people: async (person) => {
     await person.context.clearCookies()

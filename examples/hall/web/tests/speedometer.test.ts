@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { Speedometer } from '@/stores/transfers'
+import { Speedometer } from '@/transfers/speedometer'
 
 test('the speed is that of the last seconds, not of the whole transfer', () => {
   const meter = new Speedometer()

@@ -3,7 +3,8 @@ import { ref } from 'vue'
 
 import type { Problem } from '@/api/problem'
 import { address } from '@/hall'
-import { problemOf, RETRY_DELAYS_MS, type Picked } from '@/stores/transfers'
+import type { Picked } from '@/stores/transfers'
+import { problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
 
 export interface Dropped {
   id: number
