@@ -161,6 +161,6 @@ mod tests {
     #[test]
     fn the_median_is_the_middle_one() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), "2 [1–3]");
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), "2.00 [1.00–3.00]");
     }
 }
