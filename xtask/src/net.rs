@@ -63,17 +63,14 @@ pub(crate) fn wait_ready(
     mut alive: impl FnMut() -> Result<()>,
 ) -> Result<Duration> {
     let started = Instant::now();
-    loop {
-        if ready() {
-            return Ok(started.elapsed());
+    wait_until(what, limit, || {
+        let is_ready = ready();
+        if !is_ready {
+            alive()?;
         }
-        alive()?;
-        interrupt::check()?;
-        if started.elapsed() > limit {
-            bail!("{what} was not ready within {} s", limit.as_secs());
-        }
-        thread::sleep(POLL_INTERVAL);
-    }
+        Ok(is_ready)
+    })?;
+    Ok(started.elapsed())
 }
 
 /// Waits until `done` says so.
@@ -85,8 +82,9 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> 
     while !done()? {
         interrupt::check()?;
         if started.elapsed() > limit {
-            bail!("{what} was not there within {} s", limit.as_secs());
+            bail!("{what} was not ready within {} s", limit.as_secs());
         }
+        // Nothing tells when another process has got there, so it is asked again and again.
         thread::sleep(POLL_INTERVAL);
     }
     Ok(())
