@@ -107,6 +107,13 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(task).await.unwrap_or_else(stopped)
 }
 
+/// Drops `held` where that may block; at once where no runtime runs.
+pub(crate) fn drop_elsewhere<T: Send + 'static>(held: T) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        drop(runtime.spawn_blocking(move || drop(held)));
+    }
+}
+
 /// A blocking task did not end by itself.
 pub(crate) fn stopped<T>(cause: tokio::task::JoinError) -> Result<T> {
     if cause.is_panic() {

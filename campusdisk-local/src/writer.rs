@@ -10,7 +10,7 @@ use campusdisk_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
 
 use crate::block::{self, Block};
-use crate::error::{blob_error, blocking, stopped};
+use crate::error::{blob_error, blocking, drop_elsewhere, stopped};
 use crate::part::Part;
 use crate::store::Shared;
 
@@ -188,9 +188,7 @@ impl Drop for LocalWriter {
         };
         // The name goes at once. Freeing the space may take a while for a long file: not on a runtime's thread.
         part.unlink();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            drop(runtime.spawn_blocking(move || drop(part)));
-        }
+        drop_elsewhere(part);
     }
 }
 

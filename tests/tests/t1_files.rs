@@ -373,15 +373,28 @@ async fn deleted_files_come_back_from_the_trash_or_are_purged() {
     no_blob_stays(&hall).await;
 }
 
-/// Waits until the sweep has deleted what nothing refers to.
+/// Waits until the sweep has deleted what nothing refers to, and its room is free.
+/// How many deleted files the hall still holds open: their room is not free.
+fn open_deleted_files(hall: &Hall) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", hall.pid()))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .filter(|path| path.to_string_lossy().ends_with(" (deleted)"))
+        .count()
+}
+
 async fn no_blob_stays(hall: &Hall) {
     let begun = std::time::Instant::now();
     loop {
         let said = hall.done(&["check"], "");
-        if said.contains("0 live blobs") && said.contains(" 0 condemned; 0 bytes") {
+        let open = open_deleted_files(hall);
+        if said.contains("0 live blobs") && said.contains(" 0 condemned; 0 bytes") && open == 0 {
             return;
         }
-        assert!(begun.elapsed().as_secs() < 20, "{said}");
+        assert!(
+            begun.elapsed().as_secs() < 20,
+            "{said}, {open} deleted files still open"
+        );
     }
 }
 

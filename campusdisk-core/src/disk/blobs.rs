@@ -125,9 +125,13 @@ impl Shared {
         Ok(reader)
     }
 
-    /// Forgets a reader that failed, or whose blob is deleted.
-    pub(super) fn forget_reader(&self, store: &StoreName, blob: BlobKey) {
-        self.readers.0.invalidate(&(store.clone(), blob));
+    /// Forgets readers that failed, or whose blobs are deleted.
+    pub(super) fn forget_readers(&self, store: &StoreName, blobs: impl IntoIterator<Item = BlobKey>) {
+        for blob in blobs {
+            self.readers.0.invalidate(&(store.clone(), blob));
+        }
+        // Or they would be dropped when others are used, and keep the room of deleted blobs till then.
+        self.readers.0.run_pending_tasks();
     }
 }
 

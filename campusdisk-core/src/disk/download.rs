@@ -291,7 +291,7 @@ impl Chain {
     async fn recover(&mut self, error: Error) -> Result<()> {
         self.body = None;
         if let Some(extent) = self.content.extents.get(self.extent) {
-            self.shared.forget_reader(&extent.store, extent.blob);
+            self.shared.forget_readers(&extent.store, [extent.blob]);
         }
         self.tries += 1;
         if self.tries >= TRIES {

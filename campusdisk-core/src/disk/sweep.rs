@@ -173,9 +173,10 @@ impl Shared {
     }
 
     async fn delete_blobs(&self, store: &StoreName, keys: &[BlobKey]) -> Result<u64> {
+        let outcomes = Arc::clone(self.store(store)?).delete(keys).await?;
+        self.forget_readers(store, outcomes.iter().map(|deleted| deleted.key));
         let mut set = self.change_set();
-        for deleted in Arc::clone(self.store(store)?).delete(keys).await? {
-            self.forget_reader(store, deleted.key);
+        for deleted in outcomes {
             match deleted.outcome {
                 Ok(()) => {
                     set.push(Change::Delete(RecordKey::Blob(store.clone(), deleted.key)));
