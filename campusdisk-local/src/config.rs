@@ -12,7 +12,7 @@ pub struct LocalConfig {
     pub name: StoreName,
     /// The folder that holds the blobs; made when it is missing. All of it on one file system.
     pub root: PathBuf,
-    /// How large the parts of an upload should be. 256 MiB unless set.
+    /// How large the parts of an upload should be. 64 MiB unless set.
     pub part_size_bytes: u64,
     /// How much of the disk uploads leave free. 64 MiB unless set.
     pub reserve_bytes: u64,
@@ -26,7 +26,7 @@ impl LocalConfig {
         Self {
             name,
             root: root.into(),
-            part_size_bytes: 256 << 20,
+            part_size_bytes: 64 << 20,
             reserve_bytes: 64 << 20,
             direct_io: true,
         }
