@@ -114,7 +114,9 @@ impl BlobReader for LocalReader {
 
 impl Drop for LocalReader {
     fn drop(&mut self) {
-        self.file.take().map(let_go);
+        if let Some(file) = self.file.take() {
+            let_go(file);
+        }
     }
 }
 
@@ -209,7 +211,9 @@ impl Pieces {
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        self.file.take().map(let_go);
+        if let Some(file) = self.file.take() {
+            let_go(file);
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Default for LocalSettings {
     fn default() -> Self {
         Self {
             path: PathBuf::from("blobs"),
-            part_size_bytes: 256 * MIB,
+            part_size_bytes: 64 * MIB,
             direct_io: true,
         }
     }
