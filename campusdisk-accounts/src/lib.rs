@@ -12,7 +12,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use campusdisk_accounts::{Accounts, AccountsConfig, AccountsSeams, MemoryAccountStore, Registrant};
+//! use campusdisk_accounts::{Accounts, AccountsConfig, AccountsSeams, Device, MemoryAccountStore, Registrant};
 //! use campusdisk_core::{RandomIds, SystemClock};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -24,7 +24,7 @@
 //! let accounts = Accounts::new(seams, AccountsConfig::default())?;
 //! let token = accounts.setup_token().await?.expect("nobody administers a new installation");
 //! let ada = Registrant { username: "ada", password: "difference engine", email: None };
-//! let signed_in = accounts.setup(token.expose(), ada).await?;
+//! let signed_in = accounts.setup(token.expose(), ada, Device::default()).await?;
 //!
 //! let principal = accounts.authenticate_session(signed_in.session.token.expose()).await?;
 //! assert!(principal.expect("she just signed in").may_administer());
@@ -37,6 +37,7 @@ mod account;
 mod accounts;
 mod cache;
 mod config;
+mod device;
 mod event;
 mod group;
 mod hashing;
@@ -55,13 +56,14 @@ pub use self::accounts::{
     PasswordChange, ProfileUpdate, Registrant, SignIn, SignInRequest, SignedIn, TokenRequest,
 };
 pub use self::config::{AccountsConfig, Registration};
+pub use self::device::{Device, UserAgent};
 pub use self::event::{AccountEvent, AccountListener};
 pub use self::group::{Group, GroupName};
 pub use self::memory::MemoryAccountStore;
 pub use self::password::{Password, PasswordHash};
 pub use self::principal::{Administrator, Principal, Proof};
 pub use self::secret::{Secret, SecretHash};
-pub use self::session::{Lifetime, NewSession, Purpose, Session};
+pub use self::session::{Lifetime, NewSession, Purpose, Session, SessionId};
 pub use self::store::{
     AccountChange, AccountKey, AccountQuery, AccountStore, Commit, Credential, CredentialKind, GroupQuery,
     Setup,

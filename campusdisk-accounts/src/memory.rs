@@ -85,6 +85,17 @@ impl AccountStore for MemoryAccountStore {
         }))
     }
 
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>> {
+        let tables = self.tables();
+        let mine = tables
+            .sessions
+            .values()
+            .filter(|session| session.account == *account);
+        let mut sessions: Vec<_> = mine.cloned().collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created, session.id)));
+        Ok(sessions)
+    }
+
     async fn tokens(&self, account: &AccountId) -> Result<Vec<AppToken>> {
         Ok(self
             .tables()

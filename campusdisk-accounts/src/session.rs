@@ -1,12 +1,44 @@
 //! Signed-in sessions, and what waits for a new password.
 
-use campusdisk_core::{AccountId, Timestamp};
+use std::fmt;
+use std::str::FromStr;
 
-use crate::{AccountsConfig, Secret, SecretHash};
+use campusdisk_core::{AccountId, Error, EventId, IdSource, Result, Timestamp};
+
+use crate::{AccountsConfig, Device, Secret, SecretHash};
+
+/// Names a session to its owner. It is random and has nothing to do with the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(EventId);
+
+impl SessionId {
+    /// A fresh id that sorts by the time it was made.
+    pub fn generate(now: Timestamp, ids: &dyn IdSource) -> Self {
+        Self(EventId::generate(now, ids))
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = Error;
+
+    /// # Errors
+    /// [`NotFound`](campusdisk_core::ErrorKind::NotFound): a text that is no id names nothing.
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse().map(Self)
+    }
+}
 
 /// A session as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// Names it to its owner.
+    pub id: SessionId,
     /// The hash of its token.
     pub hash: SecretHash,
     /// Whose it is.
@@ -21,6 +53,8 @@ pub struct Session {
     pub seen: Timestamp,
     /// When it ends unless it is used before.
     pub expires: Timestamp,
+    /// Where it was begun.
+    pub device: Device,
 }
 
 /// What a session admits to.
@@ -53,24 +87,29 @@ pub struct NewSession {
     pub expires: Timestamp,
 }
 
+/// What a session is begun with.
+pub(crate) struct Beginning<'a> {
+    pub(crate) id: SessionId,
+    pub(crate) token: &'a Secret,
+    pub(crate) account: &'a AccountId,
+    pub(crate) purpose: Purpose,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) device: Device,
+}
+
 impl Session {
     /// A session that begins now.
-    pub(crate) fn begin(
-        token: &Secret,
-        account: &AccountId,
-        purpose: Purpose,
-        lifetime: Lifetime,
-        now: Timestamp,
-        config: &AccountsConfig,
-    ) -> Self {
+    pub(crate) fn begin(new: Beginning<'_>, now: Timestamp, config: &AccountsConfig) -> Self {
         Self {
-            hash: token.hash(),
-            account: account.clone(),
-            purpose,
-            lifetime,
+            id: new.id,
+            hash: new.token.hash(),
+            account: new.account.clone(),
+            purpose: new.purpose,
+            lifetime: new.lifetime,
             created: now,
             seen: now,
-            expires: expiry(purpose, lifetime, now, now, config),
+            expires: expiry(new.purpose, new.lifetime, now, now, config),
+            device: new.device,
         }
     }
 
@@ -107,17 +146,16 @@ mod tests {
     use super::*;
 
     fn session(lifetime: Lifetime) -> Session {
-        let account = AccountId::parse("a").unwrap();
-        let token = Secret::generate("", &RandomIds);
-        let config = AccountsConfig::default();
-        Session::begin(
-            &token,
-            &account,
-            Purpose::SignedIn,
+        let now = Timestamp::from_millis(0);
+        let new = Beginning {
+            id: SessionId::generate(now, &RandomIds),
+            token: &Secret::generate("", &RandomIds),
+            account: &AccountId::parse("a").unwrap(),
+            purpose: Purpose::SignedIn,
             lifetime,
-            Timestamp::from_millis(0),
-            &config,
-        )
+            device: Device::default(),
+        };
+        Session::begin(new, now, &AccountsConfig::default())
     }
 
     #[test]

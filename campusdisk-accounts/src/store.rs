@@ -26,7 +26,8 @@ use crate::{AccountRecord, AppToken, Group, SecretHash, Session, TokenId};
 ///   of an account that is not there is [`Commit::Stale`].
 /// * **A10** Ending a session, token or membership that is not there is done; a token is ended only by its own account.
 /// * **A11** Accounts are listed by the bytes of the user name's key, ascending, from after the given key, filtered
-///   before they are counted, at most so many. Groups likewise by their name's key, tokens by id.
+///   before they are counted, at most so many. Groups likewise by their name's key, tokens by id, sessions by
+///   `created`, the newest first (equal ones by id, descending).
 /// * **A12** Group names' keys are unique: [`Commit::GroupNameTaken`]. A group that ends takes its memberships along;
 ///   joining a group or account that is not there is [`Commit::Stale`], joining twice is joining once.
 /// * **A13** There is at most one setup token: the one put last, until it is ended.
@@ -44,6 +45,9 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
 
     /// The session or token with this hash.
     async fn credential(&self, hash: &SecretHash) -> Result<Option<Credential>>;
+
+    /// All sessions of an account, whatever they admit to and whether or not they expired.
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>>;
 
     /// All app tokens of an account.
     async fn tokens(&self, account: &AccountId) -> Result<Vec<AppToken>>;

@@ -165,6 +165,7 @@ fn table(who: &Who) -> OpenApiRouter<AppState> {
 fn all_routes() -> OpenApiRouter<AppState> {
     common_routes()
         .merge(routes::session::routes())
+        .merge(routes::sessions::routes())
         .merge(routes::accounts::routes())
         .merge(routes::admin::routes())
 }

@@ -5,6 +5,7 @@ mod authenticate;
 mod groups;
 mod own;
 mod register;
+mod sessions;
 mod sign_in;
 
 use std::fmt;

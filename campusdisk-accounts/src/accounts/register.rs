@@ -4,8 +4,8 @@ use campusdisk_core::{AccountId, Error, ErrorKind, Result};
 
 use super::{Accounts, SignedIn, refusal};
 use crate::{
-    Account, AccountChange, AccountEvent, AccountKey, AccountRecord, Administrator, Commit, DisplayName,
-    Email, Lifetime, Password, Phone, Purpose, Registration, Secret, SecretHash, Username,
+    Account, AccountChange, AccountEvent, AccountKey, AccountRecord, Administrator, Commit, Device,
+    DisplayName, Email, Lifetime, Password, Phone, Purpose, Registration, Secret, SecretHash, Username,
 };
 
 /// What somebody who wants an account says.
@@ -75,7 +75,7 @@ impl Accounts {
     /// * [`Denied`](ErrorKind::Denied) for a wrong token
     /// * [`InvalidInput`](ErrorKind::InvalidInput) in the field that breaks a rule
     /// * [`AlreadyExists`](ErrorKind::AlreadyExists) when somebody registered with that name or address before
-    pub async fn setup(&self, token: &str, registrant: Registrant<'_>) -> Result<SignedIn> {
+    pub async fn setup(&self, token: &str, registrant: Registrant<'_>, device: Device) -> Result<SignedIn> {
         let setup = self.store().setup().await?;
         if setup.has_administrator {
             return Err(Error::not_found());
@@ -88,7 +88,7 @@ impl Accounts {
             ));
         }
         let record = self.new_record(registrant.check()?, true).await?;
-        let (session, mut begin) = self.new_session(&record, Purpose::SignedIn, Lifetime::Browser);
+        let (session, mut begin) = self.new_session(&record, Purpose::SignedIn, Lifetime::Browser, device);
         let account = record.account.clone();
         let mut changes = vec![
             AccountChange::ExpectNoAdministrator,

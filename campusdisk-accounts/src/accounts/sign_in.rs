@@ -9,10 +9,11 @@ use super::{Accounts, MAX_ROUNDS, refusal, replacing};
 use crate::account::fold;
 use crate::hashing::Verdict;
 use crate::password::OfferedPassword;
+use crate::session::Beginning;
 use crate::throttle::ThrottleKey;
 use crate::{
-    Account, AccountChange, AccountEvent, AccountKey, AccountRecord, Commit, CredentialKind, Lifetime,
-    NewSession, Password, PasswordHash, Purpose, Secret, SecretHash, Session,
+    Account, AccountChange, AccountEvent, AccountKey, AccountRecord, Commit, CredentialKind, Device,
+    Lifetime, NewSession, Password, PasswordHash, Purpose, Secret, SecretHash, Session, SessionId, UserAgent,
 };
 
 /// Longest prefix of a name that is looked up, in bytes; no user name is longer.
@@ -29,6 +30,17 @@ pub struct SignInRequest<'a> {
     pub lifetime: Lifetime,
     /// Where they ask from; failures are counted by name and address.
     pub address: Option<IpAddr>,
+    /// How their client calls itself; with the address it tells them their sessions apart.
+    pub user_agent: Option<&'a str>,
+}
+
+impl SignInRequest<'_> {
+    fn device(&self) -> Device {
+        Device {
+            address: self.address,
+            user_agent: self.user_agent.map(UserAgent::cut).unwrap_or_default(),
+        }
+    }
 }
 
 /// What comes of signing in.
@@ -126,10 +138,9 @@ impl Accounts {
             let outcome = match decide(record, verdict) {
                 Decision::Wrong => Some(SignIn::Wrong),
                 Decision::Locked => Some(SignIn::Locked),
-                Decision::ChooseAnother(record) => self.challenge(record, request.lifetime).await?,
+                Decision::ChooseAnother(record) => self.challenge(record, request).await?,
                 Decision::Admit { record, rehash } => {
-                    self.admit(record, rehash.then_some(&offered), request.lifetime)
-                        .await?
+                    self.admit(record, rehash.then_some(&offered), request).await?
                 }
             };
             if let Some(outcome) = outcome {
@@ -139,8 +150,13 @@ impl Accounts {
         Err(refusal(Commit::Stale))
     }
 
-    async fn challenge(&self, record: &AccountRecord, lifetime: Lifetime) -> Result<Option<SignIn>> {
-        let (challenge, changes) = self.new_session(record, Purpose::PasswordChange, lifetime);
+    async fn challenge(&self, record: &AccountRecord, request: SignInRequest<'_>) -> Result<Option<SignIn>> {
+        let (challenge, changes) = self.new_session(
+            record,
+            Purpose::PasswordChange,
+            request.lifetime,
+            request.device(),
+        );
         let begun = self.begin(unchanged(record), changes).await?;
         Ok(begun.then_some(SignIn::PasswordChangeRequired {
             challenge: challenge.token,
@@ -151,7 +167,7 @@ impl Accounts {
         &self,
         record: &AccountRecord,
         rehash: Option<&OfferedPassword>,
-        lifetime: Lifetime,
+        request: SignInRequest<'_>,
     ) -> Result<Option<SignIn>> {
         let condition = match rehash {
             None => unchanged(record),
@@ -166,7 +182,8 @@ impl Accounts {
                 )
             }
         };
-        let (session, changes) = self.new_session(record, Purpose::SignedIn, lifetime);
+        let (session, changes) =
+            self.new_session(record, Purpose::SignedIn, request.lifetime, request.device());
         let begun = self.begin(condition, changes).await?;
         Ok(begun.then(|| {
             SignIn::Done(SignedIn {
@@ -216,7 +233,7 @@ impl Accounts {
         let password = self.0.hashing.hash(&new).await?;
         for _ in 0..MAX_ROUNDS {
             // Read again each time: the challenge is good for one answer, and for the password it was made for.
-            let Some((before, lifetime)) = self.challenged(&hash).await? else {
+            let Some((before, begun)) = self.challenged(&hash).await? else {
                 return Ok(SignIn::Wrong);
             };
             if before.account.locked {
@@ -229,7 +246,7 @@ impl Accounts {
             };
             let condition = replacing(&before, &mut after);
             let account = after.account.id.clone();
-            let (session, begin) = self.new_session(&after, Purpose::SignedIn, lifetime);
+            let (session, begin) = self.new_session(&after, Purpose::SignedIn, begun.lifetime, begun.device);
             let mut changes = vec![AccountChange::EndSessions {
                 account: account.clone(),
                 keep: None,
@@ -248,12 +265,12 @@ impl Accounts {
     }
 
     /// Whose challenge this is, while it lives.
-    async fn challenged(&self, hash: &SecretHash) -> Result<Option<(AccountRecord, Lifetime)>> {
+    async fn challenged(&self, hash: &SecretHash) -> Result<Option<(AccountRecord, Session)>> {
         let now = self.now();
         let credential = self.store().credential(hash).await?;
         Ok(credential.and_then(|credential| match credential.kind {
             CredentialKind::Session(session) if is_challenge(&session, now) => {
-                Some((credential.account, session.lifetime))
+                Some((credential.account, session))
             }
             _ => None,
         }))
@@ -276,10 +293,19 @@ impl Accounts {
         record: &AccountRecord,
         purpose: Purpose,
         lifetime: Lifetime,
+        device: Device,
     ) -> (NewSession, Vec<AccountChange>) {
         let token = Secret::generate("", self.ids());
-        let account = &record.account.id;
-        let session = Session::begin(&token, account, purpose, lifetime, self.now(), self.config());
+        let (account, now) = (&record.account.id, self.now());
+        let beginning = Beginning {
+            id: SessionId::generate(now, self.ids()),
+            token: &token,
+            account,
+            purpose,
+            lifetime,
+            device,
+        };
+        let session = Session::begin(beginning, now, self.config());
         let new = NewSession {
             token,
             lifetime,

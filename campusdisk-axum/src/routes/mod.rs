@@ -13,6 +13,8 @@ pub(crate) mod reserved;
 pub(crate) mod search;
 #[cfg(feature = "accounts")]
 pub(crate) mod session;
+#[cfg(feature = "accounts")]
+pub(crate) mod sessions;
 pub(crate) mod shares;
 pub(crate) mod trash;
 pub(crate) mod uploads;

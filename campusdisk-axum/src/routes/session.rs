@@ -3,7 +3,7 @@
 use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use campusdisk_accounts::{Lifetime, Registrant, SignIn, SignInRequest, SignedIn};
+use campusdisk_accounts::{Device, Lifetime, Registrant, SignIn, SignInRequest, SignedIn, UserAgent};
 use http::{HeaderMap, StatusCode, Uri, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn setup(
     State(state): State<AppState>,
+    client: Client,
     cookies: CookieScope,
     uri: Uri,
     headers: HeaderMap,
@@ -47,7 +48,11 @@ async fn setup(
         password: &body.password,
         email: body.email.as_deref(),
     };
-    let signed_in = state.accounts()?.setup(&body.token, registrant).await?;
+    let device = Device {
+        address: Some(client.address),
+        user_agent: user_agent(&headers).map(UserAgent::cut).unwrap_or_default(),
+    };
+    let signed_in = state.accounts()?.setup(&body.token, registrant, device).await?;
     Ok(welcome(&state, &cookies, StatusCode::CREATED, &signed_in))
 }
 
@@ -101,6 +106,7 @@ async fn sign_in(
             Lifetime::Browser
         },
         address: Some(client.address),
+        user_agent: user_agent(&headers),
     };
     let outcome = state.accounts()?.sign_in(request).await?;
     admit(&state, &cookies, outcome)
@@ -141,6 +147,11 @@ async fn sign_out(
         .headers_mut()
         .append(header::SET_COOKIE, cookies.forget(cookies::SESSION, ""));
     Ok(response)
+}
+
+/// How the client calls itself; a name that is no ASCII is none.
+fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT)?.to_str().ok()
 }
 
 fn admit(state: &AppState, cookies: &CookieScope, outcome: SignIn) -> Result<Response> {

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use campusdisk_accounts::{
-    Accounts, AccountsConfig, AccountsSeams, MemoryAccountStore, Registrant, TokenRequest,
+    Accounts, AccountsConfig, AccountsSeams, Device, MemoryAccountStore, Registrant, TokenRequest,
 };
 use campusdisk_accounts::{Administrator, Scopes, TokenName};
 use campusdisk_axum::{AccountsIdentity, HttpOptions, HttpParts, router};
@@ -87,7 +87,11 @@ impl App {
             password: PASSWORD,
             email: None,
         };
-        let signed_in = self.accounts.setup(token.expose(), registrant).await.unwrap();
+        let signed_in = self
+            .accounts
+            .setup(token.expose(), registrant, Device::default())
+            .await
+            .unwrap();
         self.token(&signed_in.account.id, None).await
     }
 

@@ -170,8 +170,9 @@ async fn put_account(session: &mut Session, record: &AccountRecord, replaces: Op
 
 async fn put_session(session: &mut Session, new: &SignIn) -> Outcome<()> {
     expect_account(session, &new.account).await?;
-    let sql = "INSERT INTO account_sessions (hash, account, purpose, lifetime, created, seen, expires) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO account_sessions (hash, account, purpose, lifetime, created, seen, expires, id, \
+        address, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let address = new.device.address.map(|address| address.to_string());
     let args = Args::new()
         .blob(new.hash.as_bytes())
         .text(new.account.as_str())
@@ -179,7 +180,10 @@ async fn put_session(session: &mut Session, new: &SignIn) -> Outcome<()> {
         .text(rows::lifetime(new.lifetime))
         .time(new.created)
         .time(new.seen)
-        .time(new.expires);
+        .time(new.expires)
+        .text(&new.id.to_string())
+        .opt_text(address.as_deref())
+        .text(new.device.user_agent.as_str());
     session.execute(sql, args).await?;
     Ok(())
 }

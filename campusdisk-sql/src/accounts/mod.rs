@@ -9,7 +9,7 @@ use std::fmt;
 use async_trait::async_trait;
 use campusdisk_accounts::{
     AccountChange, AccountKey, AccountQuery, AccountRecord, AccountStore, AppToken, Commit, Credential,
-    Group, GroupQuery, SecretHash, Setup,
+    Group, GroupQuery, SecretHash, Session as SignIn, Setup,
 };
 use campusdisk_core::{AccountId, Error, GroupId, Result};
 
@@ -91,6 +91,15 @@ impl AccountStore for SqlAccountStore {
             .rows(rows::sql_of_token(), Args::new().blob(hash))
             .await?;
         Ok(rows::token_credential(&found)?)
+    }
+
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<SignIn>> {
+        let sql = format!(
+            "SELECT {} FROM account_sessions s WHERE s.account = $1 ORDER BY s.created DESC, s.id DESC",
+            rows::SESSION
+        );
+        self.list(sql, Args::new().text(account.as_str()), rows::session)
+            .await
     }
 
     async fn tokens(&self, account: &AccountId) -> Result<Vec<AppToken>> {

@@ -1,9 +1,11 @@
 //! What rows of accounts mean.
 
+use std::net::IpAddr;
+
 use campusdisk_accounts::{
-    About, Account, AccountRecord, AppToken, Credential, CredentialKind, DisplayName, Email, Group,
+    About, Account, AccountRecord, AppToken, Credential, CredentialKind, Device, DisplayName, Email, Group,
     GroupName, Lifetime, PasswordHash, Phone, Purpose, Scopes, SecretHash, Session, Setup, TokenName,
-    Username,
+    UserAgent, Username,
 };
 use campusdisk_core::{AccountId, GroupId};
 
@@ -18,7 +20,8 @@ pub(super) const TOKEN: &str = "t.id, t.hash, t.account, t.name, t.scopes, t.cre
 /// The columns that [`group`] reads, of the table `g`.
 pub(super) const GROUP: &str = "g.id, g.name, g.created";
 /// The columns that [`session`] reads, of the table `s`.
-const SESSION: &str = "s.hash, s.account, s.purpose, s.lifetime, s.created, s.seen, s.expires";
+pub(super) const SESSION: &str = "s.id, s.hash, s.account, s.purpose, s.lifetime, s.created, s.seen, s.expires, \
+    s.address, s.user_agent";
 
 /// One row for each group of the account, and one when it has none: session, account, group.
 pub(super) fn sql_of_session() -> String {
@@ -88,8 +91,9 @@ pub(super) fn account(columns: &mut Columns<'_>) -> Outcome<AccountRecord> {
     })
 }
 
-fn session(columns: &mut Columns<'_>) -> Outcome<Session> {
+pub(super) fn session(columns: &mut Columns<'_>) -> Outcome<Session> {
     Ok(Session {
+        id: columns.word()?,
         hash: hash(columns)?,
         account: parsed(AccountId::parse(columns.text()?))?,
         purpose: match columns.text()? {
@@ -105,7 +109,16 @@ fn session(columns: &mut Columns<'_>) -> Outcome<Session> {
         created: columns.time()?,
         seen: columns.time()?,
         expires: columns.time()?,
+        device: Device {
+            address: columns.opt_text()?.map(address).transpose()?,
+            user_agent: UserAgent::cut(columns.text()?),
+        },
     })
+}
+
+fn address(text: &str) -> Outcome<IpAddr> {
+    text.parse()
+        .map_err(|_| Failure::unreadable("a session from no address"))
 }
 
 pub(super) fn purpose(purpose: Purpose) -> &'static str {

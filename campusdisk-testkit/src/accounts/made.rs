@@ -2,11 +2,11 @@
 #![expect(clippy::expect_used, reason = "cases are tests and fail by panicking")]
 
 use campusdisk_accounts::{
-    About, Account, AccountChange, AccountKey, AccountRecord, AccountStore, AppToken, Commit, DisplayName,
-    Email, Group, GroupName, Lifetime, PasswordHash, Phone, Purpose, Scopes, SecretHash, Session, TokenId,
-    TokenName, Username,
+    About, Account, AccountChange, AccountKey, AccountRecord, AccountStore, AppToken, Commit, Device,
+    DisplayName, Email, Group, GroupName, Lifetime, PasswordHash, Phone, Purpose, Scopes, SecretHash,
+    Session, SessionId, TokenId, TokenName, UserAgent, Username,
 };
-use campusdisk_core::{AccountId, GroupId, Timestamp};
+use campusdisk_core::{AccountId, EventId, GroupId, Timestamp};
 
 use crate::manual::SequentialIds;
 
@@ -71,15 +71,34 @@ pub(super) fn next(before: &AccountRecord, edit: impl FnOnce(&mut AccountRecord)
 
 /// A session of this account; `token` tells it from others.
 pub(super) fn session(account: &str, token: &str, created: i64) -> Session {
+    let hash = SecretHash::of(token);
     Session {
-        hash: SecretHash::of(token),
+        id: session_id(&hash),
+        hash,
         account: account_id(account),
         purpose: Purpose::SignedIn,
         lifetime: Lifetime::Remembered,
         created: at(created),
         seen: at(created),
         expires: at(created + 100),
+        device: Device {
+            address: Some([192, 0, 2, 7].into()),
+            user_agent: UserAgent::cut("Mozilla/5.0 (X11; Linux x86_64)"),
+        },
     }
+}
+
+/// An id of its own for each hash, the same every time it is asked for.
+fn session_id(hash: &SecretHash) -> SessionId {
+    let number = hash
+        .as_bytes()
+        .iter()
+        .take(16)
+        .fold(0, |number, &byte| number << 8 | u128::from(byte));
+    EventId::from_u128(number)
+        .to_string()
+        .parse()
+        .expect("an id reads as it is written")
 }
 
 /// A token of this account; `number` orders it among others and tells its secret.

@@ -115,6 +115,7 @@ macro_rules! accounts_cases {
             a11_members_are_listed_by_key
             a11_groups_are_listed_in_pages_by_key
             a11_tokens_are_listed_oldest_first
+            a11_sessions_are_listed_newest_first
             a12_group_names_are_unique_by_key
             a12_a_group_that_ends_takes_its_memberships_along
             a12_nobody_joins_what_is_not_there

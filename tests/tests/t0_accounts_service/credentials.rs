@@ -82,6 +82,7 @@ async fn a_remembered_session_lives_30_days() {
         password: PASSWORD,
         lifetime: Lifetime::Remembered,
         address: None,
+        user_agent: None,
     };
     let SignIn::Done(session) = world.accounts.sign_in(request).await.unwrap() else {
         panic!("not in")

@@ -133,5 +133,6 @@ fn request<'a>(username: &'a str, password: &'a str) -> SignInRequest<'a> {
         password,
         lifetime: Lifetime::Browser,
         address: Some([10, 0, 0, 1].into()),
+        user_agent: Some("test/1.0"),
     }
 }

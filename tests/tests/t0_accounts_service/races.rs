@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use campusdisk_accounts::{
     AccountChange, AccountKey, AccountQuery, AccountRecord, AccountStore, AccountUpdate, AppToken, Commit,
-    Credential, Group, GroupQuery, MemoryAccountStore, NextSignIn, PasswordChange, PasswordHash, SecretHash,
-    Setup, SignIn, TokenId, TokenName, TokenRequest,
+    Credential, Device, Group, GroupQuery, MemoryAccountStore, NextSignIn, PasswordChange, PasswordHash,
+    SecretHash, Session, Setup, SignIn, TokenId, TokenName, TokenRequest,
 };
 use campusdisk_core::{AccountId, Clock as _, Error, ErrorKind, GroupId, RandomIds, Result};
 use campusdisk_testkit::manual::ManualClock;
@@ -98,6 +98,11 @@ impl AccountStore for Meddler {
     async fn credential(&self, hash: &SecretHash) -> Result<Option<Credential>> {
         self.count()?;
         self.inner.credential(hash).await
+    }
+
+    async fn sessions(&self, account: &AccountId) -> Result<Vec<Session>> {
+        self.count()?;
+        self.inner.sessions(account).await
     }
 
     async fn tokens(&self, account: &AccountId) -> Result<Vec<AppToken>> {
@@ -354,7 +359,7 @@ async fn whatever_call_fails_there_is_at_most_one_first_administrator() {
             };
             world
                 .accounts
-                .setup(token.expose(), registrant("root"))
+                .setup(token.expose(), registrant("root"), Device::default())
                 .await
                 .map(drop)
         },

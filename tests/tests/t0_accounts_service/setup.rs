@@ -1,6 +1,6 @@
 //! The first administrator, and registration.
 
-use campusdisk_accounts::{AccountEvent, NewAccount, Registrant, Registration};
+use campusdisk_accounts::{AccountEvent, Device, NewAccount, Registrant, Registration};
 use campusdisk_core::ErrorKind;
 use futures::future::join_all;
 
@@ -21,13 +21,13 @@ async fn there_is_no_account_before_the_setup_token_is_used() {
     let token = world.accounts.setup_token().await.unwrap().unwrap();
     let wrong = world
         .accounts
-        .setup("guess", registrant("ada"))
+        .setup("guess", registrant("ada"), Device::default())
         .await
         .unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Denied);
     let ada = world
         .accounts
-        .setup(token.expose(), registrant("ada"))
+        .setup(token.expose(), registrant("ada"), Device::default())
         .await
         .unwrap();
     assert!(ada.account.admin && world.principal(&ada).await.unwrap().may_administer());
@@ -41,7 +41,7 @@ async fn the_setup_token_is_dead_once_there_is_an_administrator() {
     world.administrator("ada").await;
     let late = world
         .accounts
-        .setup(token.expose(), registrant("eve"))
+        .setup(token.expose(), registrant("eve"), Device::default())
         .await
         .unwrap_err();
     assert_eq!(late.kind(), ErrorKind::NotFound);
@@ -56,13 +56,13 @@ async fn each_start_makes_another_setup_token_and_only_the_last_is_good() {
     let second = world.accounts.setup_token().await.unwrap().unwrap();
     let old = world
         .accounts
-        .setup(first.expose(), registrant("ada"))
+        .setup(first.expose(), registrant("ada"), Device::default())
         .await
         .unwrap_err();
     assert_eq!(old.kind(), ErrorKind::Denied);
     world
         .accounts
-        .setup(second.expose(), registrant("ada"))
+        .setup(second.expose(), registrant("ada"), Device::default())
         .await
         .unwrap();
 }
@@ -75,7 +75,11 @@ async fn a_refused_setup_leaves_the_token_good() {
         password: "password",
         ..registrant("ada")
     };
-    let error = world.accounts.setup(token.expose(), weak).await.unwrap_err();
+    let error = world
+        .accounts
+        .setup(token.expose(), weak, Device::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind(), error.field()),
         (ErrorKind::InvalidInput, Some("password"))
@@ -83,13 +87,13 @@ async fn a_refused_setup_leaves_the_token_good() {
     world.account("ada").await;
     let taken = world
         .accounts
-        .setup(token.expose(), registrant("ADA"))
+        .setup(token.expose(), registrant("ADA"), Device::default())
         .await
         .unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
     world
         .accounts
-        .setup(token.expose(), registrant("bob"))
+        .setup(token.expose(), registrant("bob"), Device::default())
         .await
         .unwrap();
 }
@@ -99,9 +103,11 @@ async fn of_racing_setups_one_makes_the_administrator() {
     let world = World::new();
     let token = world.accounts.setup_token().await.unwrap().unwrap();
     let names: Vec<_> = (0..16).map(|number| format!("racer {number}")).collect();
-    let tasks = names
-        .iter()
-        .map(|name| world.accounts.setup(token.expose(), registrant(name)));
+    let tasks = names.iter().map(|name| {
+        world
+            .accounts
+            .setup(token.expose(), registrant(name), Device::default())
+    });
     let outcomes = join_all(tasks).await;
     let lost = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
     assert!(lost.clone().all(|error| error.kind() == ErrorKind::NotFound) && lost.count() == 15);

@@ -1,9 +1,11 @@
 //! Lists and searches.
 
-use campusdisk_accounts::{AccountChange, AccountQuery, AccountStore, GroupQuery};
+use campusdisk_accounts::{AccountChange, AccountQuery, AccountStore, Device, GroupQuery, Purpose};
 
 use super::super::AccountsHarness;
-use super::super::made::{account_id, assert_done, commit, group, join, new, record, token, with_email};
+use super::super::made::{
+    account_id, assert_done, commit, group, join, new, record, session, token, with_email,
+};
 
 /// In the order of their keys' bytes: neither case nor a language's rules decide.
 const NAMES: [&str; 7] = ["Ada", "ada lovelace", "Bob", "eve", "z_1", "z1", "é"];
@@ -149,4 +151,45 @@ pub async fn a11_tokens_are_listed_oldest_first(harness: &dyn AccountsHarness) {
     assert_done(commit(&*store, &changes).await);
     let found = store.tokens(&account_id("ada")).await.expect("the store answers");
     assert_eq!(found, [1, 2, 3].map(|number| token("ada", number)));
+}
+
+/// A11 of sessions: also of those that expired or admit to something else.
+pub async fn a11_sessions_are_listed_newest_first(harness: &dyn AccountsHarness) {
+    let store = harness.store();
+    let mut unknown = session("ada", "challenge", 4);
+    (unknown.purpose, unknown.device) = (Purpose::PasswordChange, Device::default());
+    let twins = [session("ada", "one", 2), session("ada", "other", 2)];
+    let mut changes = vec![new(record("ada")), new(record("bob")), new(record("eve"))];
+    let mine = [
+        session("ada", "old", 1),
+        session("ada", "new", 3),
+        unknown.clone(),
+    ];
+    let put = mine
+        .into_iter()
+        .chain(twins.clone())
+        .chain([session("bob", "his", 5)]);
+    changes.extend(put.map(AccountChange::PutSession));
+    assert_done(commit(&*store, &changes).await);
+    let [one, other] = twins;
+    let (first, second) = if one.id > other.id {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let wanted = [
+        unknown,
+        session("ada", "new", 3),
+        first,
+        second,
+        session("ada", "old", 1),
+    ];
+    let sessions = async |name| {
+        store
+            .sessions(&account_id(name))
+            .await
+            .expect("the store answers")
+    };
+    assert_eq!(sessions("ada").await, wanted);
+    assert_eq!(sessions("eve").await, []);
 }

@@ -115,8 +115,17 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'visit-save': async (person, share) => {
     await open(person, share.open, '.save-button button')
   },
-  profile: (person) => open(person, 'profile', '.app-tokens p'),
+  profile: async (person) => {
+    await open(person, 'profile', '.app-tokens p')
+    await person.page.locator('.session-list li').first().waitFor()
+  },
+  'session-end': async ({ page }) => {
+    await page.locator('.session-list li button').first().click()
+    await page.locator('.el-dialog .dangerous').waitFor()
+  },
   'new-token': async ({ page }) => {
+    await page.keyboard.press('Escape')
+    await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
     await page.locator('.app-tokens button').first().click()
     await page.locator('#token-form select').selectOption('day')
     await page.locator('#token-form input[type=date]').fill('2031-07-01')
