@@ -47,7 +47,16 @@ async fn a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes() {
     assert_eq!(harness.leftovers().await.unwrap(), 1);
     assert_eq!(store.tidy(Duration::from_secs(3600)).await.unwrap(), 0);
     assert_eq!(store.tidy(Duration::ZERO).await.unwrap(), 1);
-    assert_eq!(harness.leftovers().await.unwrap(), 0);
+    // A part that was on its way may arrive after the abort and be kept: S3's AbortMultipartUpload says to abort again then,
+    // which the next tidy does.
+    let removed = async {
+        while harness.leftovers().await.unwrap() > 0 {
+            store.tidy(Duration::ZERO).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), removed)
+        .await
+        .expect("what arrives late is removed too");
 }
 
 #[tokio::test]
