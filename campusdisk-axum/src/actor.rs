@@ -107,7 +107,10 @@ impl Caller {
     }
 
     /// Refuses who is no administrator, then what the way they signed in does not allow.
-    pub(crate) fn require_administrator(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// 403 `forbidden` or `scope_missing`.
+    pub fn require_administrator(&self) -> Result<()> {
         match self.actor.admin {
             true => self.require(Scope::Admin),
             false => Err(Problem::forbidden()),
@@ -137,6 +140,20 @@ impl FromRequestParts<AppState> for Caller {
             .identify(parts)
             .await?
             .ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// Somebody who administers, and came in a way that allows it.
+#[derive(Clone, Debug)]
+pub struct AdminCaller(pub Caller);
+
+impl FromRequestParts<AppState> for AdminCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require_administrator()?;
+        Ok(Self(caller))
     }
 }
 

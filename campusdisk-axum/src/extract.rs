@@ -13,7 +13,8 @@ use crate::error::{Problem, Result};
 use crate::state::AppState;
 
 /// A JSON body. Bodies too long are refused before they are read where they say how long they are.
-pub(crate) struct Json<T>(pub(crate) T);
+#[derive(Debug)]
+pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;

@@ -1,5 +1,6 @@
 //! The table of routes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,14 +22,30 @@ use crate::state::AppState;
 use crate::tus::headers::{TUS_RESUMABLE, VERSION};
 
 /// What a router is made of.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct HttpParts {
     disk: CampusDisk,
     who: Who,
     options: HttpOptions,
     probes: Vec<Arc<dyn Probe>>,
+    more: HostRoutes,
 }
+
+impl fmt::Debug for HttpParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpParts")
+            .field("disk", &self.disk)
+            .field("who", &self.who)
+            .field("options", &self.options)
+            .field("probes", &self.probes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Routes of the host's own, behind the same edge as the API's: origins are checked, bodies limited, and a [`Problem`] is
+/// answered as a problem document. Handlers may extract a [`Caller`](crate::Caller), an [`AdminCaller`](crate::AdminCaller) and
+/// a [`Json`](crate::Json) body.
+pub type HostRoutes = OpenApiRouter<AppState>;
 
 #[derive(Debug)]
 enum Who {
@@ -45,6 +62,7 @@ impl HttpParts {
             who: Who::Host(sign_on),
             options: HttpOptions::default(),
             probes: Vec::new(),
+            more: HostRoutes::new(),
         }
     }
 
@@ -56,6 +74,7 @@ impl HttpParts {
             who: Who::Accounts(accounts),
             options: HttpOptions::default(),
             probes: Vec::new(),
+            more: HostRoutes::new(),
         }
     }
 
@@ -72,14 +91,22 @@ impl HttpParts {
         self.probes.push(probe);
         self
     }
+
+    /// Adds routes of the host's own to the API and to its document.
+    #[must_use]
+    pub fn routes(mut self, routes: HostRoutes) -> Self {
+        self.more = self.more.merge(routes);
+        self
+    }
 }
 
 /// The whole API, to be served or to be nested under any prefix.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: throttles and shares for certain networks need the
 /// client's address.
-pub fn router(parts: HttpParts) -> Router {
-    let (routes, document) = table(&parts.who).split_for_parts();
+pub fn router(mut parts: HttpParts) -> Router {
+    let more = std::mem::take(&mut parts.more);
+    let (routes, document) = table(&parts.who).merge(more).split_for_parts();
     let document = name_operations(document);
     let state = state(parts);
     let routes = routes
@@ -95,7 +122,13 @@ pub fn router(parts: HttpParts) -> Router {
 /// The OpenAPI document of the API with the accounts of `campusdisk-accounts`.
 #[cfg(feature = "accounts")]
 pub fn openapi() -> Document {
-    name_operations(all_routes().into_openapi())
+    openapi_with(HostRoutes::new())
+}
+
+/// The OpenAPI document of the API with the accounts of `campusdisk-accounts` and with a host's own routes.
+#[cfg(feature = "accounts")]
+pub fn openapi_with(routes: HostRoutes) -> Document {
+    name_operations(all_routes().merge(routes).into_openapi())
 }
 
 /// The OpenAPI document of the API with a login of the host's own.
@@ -194,6 +227,7 @@ fn state(parts: HttpParts) -> AppState {
         who,
         options,
         probes,
+        more: _,
     } = parts;
     match who {
         Who::Host(sign_on) => AppState::new(disk, sign_on, options, probes),

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::fmt;
 use std::sync::Arc;
 
 use campusdisk_core::{CampusDisk, IdSource, RandomIds};
@@ -8,9 +9,9 @@ use crate::actor::SignOn;
 use crate::options::HttpOptions;
 use crate::probe::Probe;
 
-/// A cheap handle on what all handlers share.
+/// A cheap handle on what all handlers share. Handlers of a host's own get at it by what they extract.
 #[derive(Clone)]
-pub(crate) struct AppState(Arc<Inner>);
+pub struct AppState(Arc<Inner>);
 
 struct Inner {
     disk: CampusDisk,
@@ -19,6 +20,12 @@ struct Inner {
     accounts: Option<campusdisk_accounts::Accounts>,
     options: HttpOptions,
     probes: Vec<Arc<dyn Probe>>,
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
 }
 
 impl AppState {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::site::Language;
 
 /// A complete hall-of-services server.
 #[derive(Debug, Parser)]
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     /// Makes app tokens, also while the hall runs.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Fills an administrator's drive with content to look at, also while the hall runs.
+    Demo(DemoArgs),
     /// Reads the configuration and reaches every part it names.
     CheckConfig(Place),
     /// Compares what the database says with what the stores hold.
@@ -140,6 +143,23 @@ pub(crate) struct TokenAdd {
     pub(crate) expires: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// What the demonstration is to be.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Whose drive is filled, by user name; the only administrator's, unless set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// Its language, zh-CN or en; the hall's own, unless set.
+    #[arg(long, value_name = "TAG", value_parser = language)]
+    pub(crate) language: Option<Language>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+fn language(tag: &str) -> Result<Language, &'static str> {
+    Language::parse(tag).ok_or("there are zh-CN and en")
 }
 
 #[cfg(test)]

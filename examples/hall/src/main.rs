@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod connections;
 mod data_lock;
+mod demo;
 mod failure;
 mod lock_hook;
 mod logging;
@@ -13,6 +14,8 @@ mod page;
 mod parts;
 mod probes;
 mod serve;
+mod settings;
+mod site;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,7 @@ async fn run(command: Command) -> Outcome {
         Command::Serve(args) => serve::run(args.overrides()).await,
         Command::Account(command) => commands::account::run(command).await,
         Command::Token(command) => commands::token::run(command).await,
+        Command::Demo(args) => commands::demo::run(args).await,
         Command::CheckConfig(place) => commands::check_config::run(place.overrides()).await,
         Command::Check(place) => commands::check::run(place.overrides()).await,
     }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use campusdisk_accounts::Accounts;
 use campusdisk_axum::{AccountsIdentity, HttpParts};
 use campusdisk_core::CampusDisk;
@@ -16,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Overrides};
 use crate::connections::Connections;
 use crate::data_lock::DataLock;
+use crate::demo::Demo;
 use crate::failure::{Failure, Outcome};
 use crate::lock_hook::LockHook;
 use crate::parts::{self, Records};
 use crate::probes::{DatabaseProbe, StoreProbe};
+use crate::site::{self, Hall, Site};
 use crate::{logging, open_files, page};
 
 /// How long sealing uploads may take once the grace period is over.
@@ -50,7 +52,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         identity,
         disk: disk.clone(),
     }));
-    let router = router(&config, &records, &disk, &stores);
+    let site = Arc::new(Site::open(records.catalog.clone(), &config).await?);
+    let router = router(&config, &records, &disk, &stores, &site);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener
         .map_err(|error| Failure::new(format!("can't listen on {} (listen): {error}", config.listen)))?;
@@ -94,9 +97,21 @@ async fn stop(connections: &mut Connections, signals: &mut Signals, config: &Con
     connections.cut(LAST_ANSWERS).await;
 }
 
-fn router(config: &Config, records: &Records, disk: &CampusDisk, stores: &[Arc<dyn BlobStore>]) -> Router {
+fn router(
+    config: &Config,
+    records: &Records,
+    disk: &CampusDisk,
+    stores: &[Arc<dyn BlobStore>],
+    site: &Arc<Site>,
+) -> Router {
+    let hall = Arc::new(Hall {
+        config: config.clone(),
+        site: site.clone(),
+        demo: Demo::new(disk.clone(), records.accounts.clone(), records.catalog.clone()),
+    });
     let mut http = HttpParts::with_accounts(disk.clone(), records.accounts.clone())
         .options(config.http.options())
+        .routes(site::routes().layer(Extension(hall)))
         .probe(Arc::new(DatabaseProbe(records.catalog.clone())));
     for store in stores {
         let required = store.info().name.as_str() == config.storage.primary;
@@ -105,7 +120,7 @@ fn router(config: &Config, records: &Records, disk: &CampusDisk, stores: &[Arc<d
             required,
         }));
     }
-    page::mount(campusdisk_axum::router(http), config)
+    page::mount(campusdisk_axum::router(http), config, site.clone())
 }
 
 /// Says on standard output where the hall is, and how its first administrator is made while there is none.

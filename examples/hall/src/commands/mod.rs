@@ -3,4 +3,5 @@
 pub(crate) mod account;
 pub(crate) mod check;
 pub(crate) mod check_config;
+pub(crate) mod demo;
 pub(crate) mod token;

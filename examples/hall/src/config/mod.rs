@@ -17,6 +17,7 @@ pub(crate) use self::load::Overrides;
 pub(crate) use self::policy::PolicySettings;
 pub(crate) use self::store::StoreSettings;
 use crate::failure::{Failure, Outcome};
+use crate::site::{HallName, Language};
 
 /// Everything an operator may set. `hall.toml` beside this package's manifest says what each key means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,7 @@ impl Config {
             )));
         }
         self.http.check()?;
+        self.page.check()?;
         let accounts = self.accounts.validate();
         accounts.map_err(|error| Failure::from(error).during("in [accounts]"))
     }
@@ -185,17 +187,18 @@ impl HttpSettings {
 }
 
 /// How the pages look.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PageSettings {
-    pub(crate) name: String,
+    pub(crate) name: Option<String>,
+    pub(crate) language: Option<Language>,
 }
 
-impl Default for PageSettings {
-    fn default() -> Self {
-        Self {
-            name: "CampusDisk".to_owned(),
-        }
+impl PageSettings {
+    fn check(&self) -> Outcome {
+        let name = self.name.as_deref().map(HallName::parse).transpose();
+        name.map_err(|error| Failure::from(error).during("in [page]"))?;
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::files::{self, File};
 use super::{escape, guard};
 use crate::config::Config;
+use crate::site::{Language, Site};
 
 /// Scripts are files of this host, nothing else. Styles too: Vue and Element Plus set theirs through the object model,
 /// which the policy does not forbid. Frames and media show what the hall itself serves (a PDF, a film).
@@ -25,8 +26,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const SESSION_COOKIE: &str = "campusdisk_session=";
 
 /// The API with the app around it.
-pub(super) fn around(api: Router, config: &Config) -> Router {
-    let document = Arc::new(Document::new(config));
+pub(super) fn around(api: Router, config: &Config, site: Arc<Site>) -> Router {
+    let document = Arc::new(Document::new(config, site));
     Router::new()
         .fallback_service(api)
         .layer(from_fn_with_state(document, answer))
@@ -89,48 +90,60 @@ fn is_browser(headers: &HeaderMap) -> bool {
     accepts.any(|accept| accept.contains("text/html") && !accept.contains("application/json"))
 }
 
-/// The one document of the app, in pieces: what stands between them depends on the request.
+/// The one document of the app: what its marks are replaced with depends on the request.
 #[derive(Debug)]
 struct Document {
-    before_base: String,
-    before_facts: String,
-    rest: String,
-    facts: Facts,
-    /// Tells versions of the document apart.
-    tag: String,
+    built: &'static str,
+    site: Arc<Site>,
+    registration: bool,
 }
 
 /// What the app is told; `HallFacts` in the page.
 #[derive(Clone, Debug, Serialize)]
 struct Facts {
     name: String,
+    language: Option<Language>,
+    fixed: Vec<&'static str>,
     registration: bool,
     session: bool,
 }
 
+pub(super) const LANGUAGE: &str = "<html lang=\"en\">";
 pub(super) const BASE: &str = "<base href=\"/\" />";
 pub(super) const FACTS: &str = "<meta name=\"hall\" content=\"{}\" />";
 pub(super) const TITLE: &str = "<title>CampusDisk</title>";
 
 impl Document {
-    fn new(config: &Config) -> Self {
-        let facts = Facts {
-            name: config.page.name.clone(),
-            registration: config.accounts.registration == Registration::Open,
-            session: false,
-        };
-        let title = format!("<title>{}</title>", escape(&facts.name));
-        let whole = files::index().replace(TITLE, &title);
-        // A test makes sure that the marks are there.
-        let (before_base, after_base) = whole.split_once(BASE).unwrap_or((&whole, ""));
-        let (before_facts, rest) = after_base.split_once(FACTS).unwrap_or((after_base, ""));
+    fn new(config: &Config, site: Arc<Site>) -> Self {
         Self {
-            before_base: before_base.to_owned(),
-            before_facts: before_facts.to_owned(),
-            rest: rest.to_owned(),
-            tag: files::digest((&whole, format!("{facts:?}"))),
-            facts,
+            built: files::index(),
+            site,
+            registration: config.accounts.registration == Registration::Open,
         }
+    }
+
+    fn facts(&self, headers: &HeaderMap) -> Facts {
+        let face = self.site.face();
+        Facts {
+            name: face.name,
+            language: face.language,
+            fixed: face.fixed,
+            registration: self.registration,
+            session: has_session(headers),
+        }
+    }
+
+    /// The document with its marks replaced. A test makes sure that they are there.
+    fn render(&self, facts: &Facts, base: &str) -> String {
+        let language = facts.language.map_or("en", Language::as_str);
+        // Strings and truth values always serialise.
+        let told = escape(&serde_json::to_string(facts).unwrap_or_default());
+        self.built
+            .replacen(LANGUAGE, &format!("<html lang=\"{language}\">"), 1)
+            .replacen(BASE, &format!("<base href=\"{base}\" />"), 1)
+            // The title before the facts: a name may look like any mark.
+            .replacen(TITLE, &format!("<title>{}</title>", escape(&facts.name)), 1)
+            .replacen(FACTS, &format!("<meta name=\"hall\" content=\"{told}\" />"), 1)
     }
 
     fn answer(&self, path: &str, headers: &HeaderMap) -> Response {
@@ -140,20 +153,11 @@ impl Document {
             0 => "./".to_owned(),
             depth => "../".repeat(depth),
         };
-        let facts = Facts {
-            session: has_session(headers),
-            ..self.facts.clone()
-        };
-        let tag = format!("\"{}-{depth}{}\"", self.tag, u8::from(facts.session));
+        let text = self.render(&self.facts(headers), &base);
+        let tag = format!("\"{}\"", files::digest(&text));
         if files::is_known(headers, &tag) {
             return self.guarded(files::not_modified(&tag));
         }
-        // Strings and truth values always serialise.
-        let facts = escape(&serde_json::to_string(&facts).unwrap_or_default());
-        let text = format!(
-            "{}<base href=\"{base}\" />{}<meta name=\"hall\" content=\"{facts}\" />{}",
-            self.before_base, self.before_facts, self.rest
-        );
         let mut response = Response::new(Body::from(text));
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, html);

@@ -14,6 +14,8 @@ use app as pages;
 #[cfg(not(feature = "page"))]
 use plain as pages;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -21,13 +23,14 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::config::Config;
+use crate::site::Site;
 
 /// Puts the API and the pages under the configured prefix.
-pub(crate) fn mount(api: Router, config: &Config) -> Router {
+pub(crate) fn mount(api: Router, config: &Config, site: Arc<Site>) -> Router {
     let prefix = &config.http.prefix;
-    let site = pages::around(api, config);
+    let pages = pages::around(api, config, site);
     if prefix.is_empty() {
-        return site;
+        return pages;
     }
     // Links of the pages are relative, so they lie at the path that ends with a slash. The place without it only knows that
     // its last step is the prefix's last step.
@@ -43,7 +46,7 @@ pub(crate) fn mount(api: Router, config: &Config) -> Router {
         }
     };
     Router::new()
-        .nest_service(prefix, site)
+        .nest_service(prefix, pages)
         .layer(axum::middleware::from_fn(add_slash))
         .fallback(|| async { nothing_here() })
 }

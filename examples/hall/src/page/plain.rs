@@ -1,6 +1,8 @@
 //! The plain pages of a hall that was built without the app: what runs, where the API is, and how the first administrator
 //! is made.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
@@ -8,6 +10,7 @@ use http::header;
 
 use super::{escape, guard};
 use crate::config::Config;
+use crate::site::Site;
 
 const HOME: &str = include_str!("plain/home.html");
 const SETUP: &str = include_str!("plain/setup.html");
@@ -16,13 +19,15 @@ const SETUP_SCRIPT: &str = include_str!("plain/setup.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The API with the plain pages beside it.
-pub(super) fn around(api: Router, config: &Config) -> Router {
-    let name = escape(&config.page.name);
-    let page = |text: &str| {
-        let text = text
-            .replace("NAME", &name)
-            .replace("VERSION", env!("CARGO_PKG_VERSION"));
-        move || async move { guarded(Html(text).into_response()) }
+pub(super) fn around(api: Router, _: &Config, site: Arc<Site>) -> Router {
+    let page = |text: &'static str| {
+        let site = site.clone();
+        move || async move {
+            let text = text
+                .replace("NAME", &escape(&site.face().name))
+                .replace("VERSION", env!("CARGO_PKG_VERSION"));
+            guarded(Html(text).into_response())
+        }
     };
     let script = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
     let script = move || async move { guarded((script, SETUP_SCRIPT).into_response()) };

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use campusdisk_core::memory::MemoryCatalog;
 use http::{Request, header};
 use tower::ServiceExt as _;
 
@@ -15,11 +16,13 @@ fn api() -> Router {
     })
 }
 
-fn site(prefix: &str) -> Router {
+async fn site(prefix: &str) -> Router {
     let mut config = Config::default();
     config.http.prefix = prefix.to_owned();
-    config.page.name = "<Hall>".to_owned();
-    mount(api(), &config)
+    config.page.name = Some("<Hall>".to_owned());
+    let catalog = Arc::new(MemoryCatalog::default());
+    let site = Site::open(catalog, &config).await.unwrap();
+    mount(api(), &config, Arc::new(site))
 }
 
 async fn send(router: &Router, request: http::request::Builder) -> Response {
@@ -46,7 +49,7 @@ async fn ask(router: &Router, method: &str, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn without_a_prefix_the_page_is_at_the_root_and_all_else_is_the_api() {
-    let router = site("");
+    let router = site("").await;
     let (status, text) = ask(&router, "GET", "/").await;
     assert!(status == 200 && text.contains("api/v1/openapi.json"), "{text}");
     for (method, path) in [
@@ -65,7 +68,7 @@ async fn without_a_prefix_the_page_is_at_the_root_and_all_else_is_the_api() {
 
 #[tokio::test]
 async fn below_a_prefix_the_api_sees_its_own_paths() {
-    let router = site("/portal/disk");
+    let router = site("/portal/disk").await;
     assert_eq!(ask(&router, "GET", "/portal/disk").await, (308, "disk/".into()));
     let (status, text) = ask(&router, "GET", "/portal/disk/").await;
     assert!(status == 200 && text.contains("api/v1/openapi.json"));
@@ -85,7 +88,7 @@ async fn below_a_prefix_the_api_sees_its_own_paths() {
 
 #[tokio::test]
 async fn the_name_of_the_hall_can_not_become_markup() {
-    let (_, text) = ask(&site(""), "GET", "/").await;
+    let (_, text) = ask(&site("").await, "GET", "/").await;
     assert!(
         text.contains("<title>&lt;Hall&gt;</title>") && !text.contains("<Hall>"),
         "{text}"
@@ -94,7 +97,7 @@ async fn the_name_of_the_hall_can_not_become_markup() {
 
 #[tokio::test]
 async fn every_page_has_a_policy_that_lets_no_foreign_script_run() {
-    let response = send(&site(""), Request::builder().uri("/")).await;
+    let response = send(&site("").await, Request::builder().uri("/")).await;
     let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
         .to_str()
         .unwrap();
@@ -112,7 +115,7 @@ async fn every_page_has_a_policy_that_lets_no_foreign_script_run() {
 #[test]
 fn the_document_that_the_page_is_checked_against_is_the_hall_s_own() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/openapi.json");
-    let own = serde_json::to_value(campusdisk_axum::openapi()).unwrap();
+    let own = serde_json::to_value(campusdisk_axum::openapi_with(crate::site::routes())).unwrap();
     if std::env::var_os("CAMPUSDISK_WRITE_OPENAPI").is_some() {
         std::fs::write(path, format!("{own:#}\n")).unwrap();
     }
@@ -136,14 +139,14 @@ mod with_the_app {
     #[test]
     fn the_built_document_has_the_marks_that_are_filled_in() {
         let index = files::index();
-        for mark in [app::BASE, app::FACTS, app::TITLE] {
+        for mark in [app::LANGUAGE, app::BASE, app::FACTS, app::TITLE] {
             assert_eq!(index.matches(mark).count(), 1, "{mark} in {index}");
         }
     }
 
     #[tokio::test]
     async fn a_browser_gets_the_app_everywhere_but_at_the_api() {
-        let router = site("");
+        let router = site("").await;
         for (path, base) in [("/drive", "./"), ("/drive/abc", "../"), ("/a/b/c", "../../")] {
             let page = text(send(&router, browser(path)).await).await;
             assert!(
@@ -161,7 +164,7 @@ mod with_the_app {
 
     #[tokio::test]
     async fn a_share_in_a_browser_is_the_app_with_the_api_s_cookie() {
-        let response = send(&site(""), browser("/s/token")).await;
+        let response = send(&site("").await, browser("/s/token")).await;
         assert_eq!(response.headers()[header::SET_COOKIE], "campusdisk_ticket=t");
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
         assert!(text(response).await.contains("<base href=\"../\" />"));
@@ -169,7 +172,7 @@ mod with_the_app {
 
     #[tokio::test]
     async fn the_document_says_whether_a_session_was_shown() {
-        let router = site("");
+        let router = site("").await;
         let page = text(send(&router, browser("/")).await).await;
         assert!(page.contains("&quot;session&quot;:false"), "{page}");
         let signed_in = browser("/").header(header::COOKIE, "a=b; campusdisk_session=x");
@@ -182,7 +185,7 @@ mod with_the_app {
         let index = files::index();
         let (_, rest) = index.split_once("src=\"./").unwrap();
         let path = format!("/{}", rest.split('"').next().unwrap());
-        let plain = send(&site(""), Request::builder().uri(&path)).await;
+        let plain = send(&site("").await, Request::builder().uri(&path)).await;
         assert_eq!(
             plain.headers()[header::CACHE_CONTROL],
             "public, max-age=31536000, immutable"
@@ -195,14 +198,14 @@ mod with_the_app {
         let packed = Request::builder()
             .uri(&path)
             .header(header::ACCEPT_ENCODING, "gzip, br");
-        let packed = send(&site(""), packed).await;
+        let packed = send(&site("").await, packed).await;
         assert_eq!(packed.headers()[header::CONTENT_ENCODING], "br");
         assert_ne!(plain.headers()[header::ETAG], packed.headers()[header::ETAG]);
     }
 
     #[tokio::test]
     async fn what_a_browser_has_is_not_sent_again() {
-        let router = site("");
+        let router = site("").await;
         for path in ["/", "/favicon.svg"] {
             let first = send(&router, browser(path)).await;
             assert_eq!(first.headers()[header::CACHE_CONTROL], "no-cache");

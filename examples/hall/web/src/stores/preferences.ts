@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { ref, watch } from 'vue'
 
+import { hall } from '@/hall'
 import { chooseLocale, LOCALES, showLocale, type Locale } from '@/i18n'
 
 export const THEMES = ['system', 'light', 'dark'] as const
@@ -10,7 +11,9 @@ const dark = window.matchMedia('(prefers-color-scheme: dark)')
 
 /** What this browser remembers: language and theme. */
 export const usePreferences = defineStore('preferences', () => {
-  const locale = ref<Locale>(stored('locale', LOCALES) ?? chooseLocale(navigator.languages))
+  const locale = ref<Locale>(
+    stored('locale', LOCALES) ?? hall.language ?? chooseLocale(navigator.languages),
+  )
   const theme = ref<Theme>(stored('theme', THEMES) ?? 'system')
 
   const paint = () => {

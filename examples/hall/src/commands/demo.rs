@@ -1,0 +1,83 @@
+//! `hall demo`: content to look at, without a browser.
+
+use std::time::Duration;
+
+use campusdisk_accounts::{Account, Accounts, Administrator, Page};
+use campusdisk_axum::AccountsIdentity;
+
+use super::account;
+use crate::cli::DemoArgs;
+use crate::config::Config;
+use crate::demo::{Demo, Made};
+use crate::failure::{Failure, Outcome};
+use crate::parts::{self, Records};
+use crate::site::{Language, Site};
+
+/// How long what was begun may take to end.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Makes the demonstration and says where it is.
+///
+/// # Errors
+/// Why it was not made, or not all of it; then the next run makes the rest.
+pub(crate) async fn run(args: DemoArgs) -> Outcome {
+    let config = Config::load(args.place.overrides())?;
+    let records = Records::open(&config).await?;
+    let outcome = fill(&config, &records, args.account.as_deref(), args.language).await;
+    records.database.close().await;
+    let (account, made) = outcome?;
+    match made.now {
+        true => println!("made the demonstration in the drive of {}", account.username),
+        false => println!("the demonstration is there already"),
+    }
+    Ok(())
+}
+
+async fn fill(
+    config: &Config,
+    records: &Records,
+    name: Option<&str>,
+    language: Option<Language>,
+) -> Outcome<(Account, Made)> {
+    let account = match name {
+        Some(name) => account::find(&records.accounts, name).await?,
+        None => only_administrator(&records.accounts).await?,
+    };
+    let site = Site::open(records.catalog.clone(), config).await?;
+    let language = language.or(site.face().language).unwrap_or(Language::English);
+    let identity = AccountsIdentity::new(records.accounts.clone());
+    let stores = parts::open_stores(config).await?;
+    let disk = parts::open_disk(config, records, &identity, stores).await?;
+    let demo = Demo::new(disk.clone(), records.accounts.clone(), records.catalog.clone());
+    let made = demo.fill(&account.id, language).await;
+    disk.shutdown(LIMIT).await;
+    Ok((account, made?))
+}
+
+async fn only_administrator(accounts: &Accounts) -> Outcome<Account> {
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = Page {
+            after: after.as_deref(),
+            limit: Page::MAX_LIMIT,
+        };
+        let listed = accounts
+            .admin_list(&Administrator::operator(), None, page)
+            .await?;
+        found.extend(listed.items.into_iter().filter(|account| account.admin));
+        after = listed.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err(Failure::new(
+            "there is no administrator yet; `hall account add NAME --admin` makes one",
+        )),
+        _ => Err(Failure::new(
+            "there are several administrators; say which with --account NAME",
+        )),
+    }
+}
