@@ -16,7 +16,6 @@ use campusdisk_core::{
     AccountId, CampusDisk, Clock as _, Desk, EntryName, Error, ErrorKind, Identity as _, NodeId, PutOptions,
     Result, SharePassword, ShareSpec, SystemClock,
 };
-use include_dir::Dir;
 use serde::{Deserialize, Serialize};
 
 use self::content::Content;

@@ -7,6 +7,8 @@ use campusdisk_core::memory::{MemoryCatalog, MemoryStore};
 use campusdisk_core::storage::{StoreInfo, StoreName};
 use campusdisk_core::{Policy, RandomIds, Seams};
 
+use include_dir::Dir;
+
 use super::*;
 
 struct House {

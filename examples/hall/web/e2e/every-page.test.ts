@@ -167,6 +167,11 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await person.page.locator('.el-dropdown-menu__item >> visible=true').nth(2).click()
     await person.page.locator('#reset-form').waitFor()
   },
+  settings: (person) => open(person, 'administration/settings', '.settings-part dl'),
+  'settings-open': async ({ page }) => {
+    for (const summary of await page.locator('.settings-part summary').all()) await summary.click()
+    await page.locator('.settings-part details').last().scrollIntoViewIfNeeded()
+  },
   health: (person) => open(person, 'administration/health', '.health-parts li'),
 }
 

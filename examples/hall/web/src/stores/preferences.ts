@@ -11,9 +11,7 @@ const dark = window.matchMedia('(prefers-color-scheme: dark)')
 
 /** What this browser remembers: language and theme. */
 export const usePreferences = defineStore('preferences', () => {
-  const locale = ref<Locale>(
-    stored('locale', LOCALES) ?? hall.language ?? chooseLocale(navigator.languages),
-  )
+  const locale = ref<Locale>(stored('locale', LOCALES) ?? hall.language ?? chooseLocale(navigator.languages))
   const theme = ref<Theme>(stored('theme', THEMES) ?? 'system')
 
   const paint = () => {
