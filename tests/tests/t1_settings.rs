@@ -218,3 +218,41 @@ async fn a_demonstration_that_kill_9_cut_short_is_finished() {
     let inside = root.names(again["folder"].as_str().unwrap()).await;
     assert_eq!(inside.len(), 8, "{inside:?}");
 }
+
+#[tokio::test]
+async fn a_logo_or_a_colour_that_can_not_be_is_refused_at_the_start_with_its_key() {
+    let hall = Hall::start().await;
+    let folder = hall.folder().display().to_string();
+    let file = |name: &str, bytes: &[u8]| {
+        std::fs::write(hall.folder().join(name), bytes).unwrap();
+        format!("{folder}/{name}")
+    };
+    let large = file(
+        "large.png",
+        &[b"\x89PNG\r\n\x1a\n".as_slice(), &[0; 300_000]].concat(),
+    );
+    let text = file("text.svg", b"no drawing");
+    for (page, reason) in [
+        (
+            format!("logo = \"{large}\""),
+            "at most 262144 bytes (256 KiB)".to_owned(),
+        ),
+        (format!("logo = \"{text}\""), "neither SVG".to_owned()),
+        ("logo = \"missing.svg\"".to_owned(), "can't be read".to_owned()),
+        ("accent = \"#ffcc00\"".to_owned(), "a contrast of 1.".to_owned()),
+        ("accent = \"red\"".to_owned(), "#rrggbb".to_owned()),
+        (
+            "acent = \"#660874\"".to_owned(),
+            "did you mean page.accent?".to_owned(),
+        ),
+        ("language = \"fr\"".to_owned(), "page.language".to_owned()),
+    ] {
+        std::fs::write(hall.folder().join("hall.toml"), format!("[page]\n{page}\n")).unwrap();
+        for command in ["serve", "check-config"] {
+            let said = hall.run(&[command], "");
+            let text = format!("{}{}", said.out, said.err);
+            assert_eq!(said.status.code(), Some(1), "{command} {page}: {text}");
+            assert!(text.contains(&reason), "{command} {page}: {text}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A complete hall-of-services server made of CampusDisk.
 
+mod brand;
 mod cli;
 mod commands;
 mod config;

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::brand::Brand;
 use crate::config::{Config, Overrides};
 use crate::connections::Connections;
 use crate::data_lock::DataLock;
@@ -40,6 +41,7 @@ const ACCOUNTS_SWEEP_PERIOD: Duration = Duration::from_secs(600);
 pub(crate) async fn run(overrides: Overrides) -> Outcome {
     let config = Config::load(overrides)?;
     logging::start(&config.log)?;
+    let brand = Brand::load(&config)?;
     // Before anything is opened: a second hall must change nothing.
     let _lock = DataLock::take(&config.data)?;
     open_files::allow(&config);
@@ -53,7 +55,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         disk: disk.clone(),
     }));
     let site = Arc::new(Site::open(records.catalog.clone(), &config).await?);
-    let router = router(&config, &records, &disk, &stores, &site);
+    let api = api(&config, &records, &disk, &stores, &site);
+    let router = page::mount(api, &config, site, brand);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener
         .map_err(|error| Failure::new(format!("can't listen on {} (listen): {error}", config.listen)))?;
@@ -97,7 +100,7 @@ async fn stop(connections: &mut Connections, signals: &mut Signals, config: &Con
     connections.cut(LAST_ANSWERS).await;
 }
 
-fn router(
+fn api(
     config: &Config,
     records: &Records,
     disk: &CampusDisk,
@@ -120,7 +123,7 @@ fn router(
             required,
         }));
     }
-    page::mount(campusdisk_axum::router(http), config, site.clone())
+    campusdisk_axum::router(http)
 }
 
 /// Says on standard output where the hall is, and how its first administrator is made while there is none.

@@ -8,6 +8,7 @@ use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions};
 use campusdisk_core::{Error, ErrorKind, RandomIds, Result, Span};
 use futures::TryStreamExt as _;
 
+use crate::brand::Brand;
 use crate::config::{Config, Overrides};
 use crate::failure::{Failure, Outcome};
 use crate::parts::Records;
@@ -30,6 +31,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         |file| file.display().to_string(),
     );
     table.row("configuration", Ok(source));
+    let brand = Brand::load(&config);
+    table.row("page", brand.map(|brand| brand.describe()));
     match Records::open(&config).await {
         Ok(records) => {
             let reached = records

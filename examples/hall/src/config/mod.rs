@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::load::Overrides;
 pub(crate) use self::policy::PolicySettings;
 pub(crate) use self::store::StoreSettings;
+use crate::brand::Brand;
 use crate::failure::{Failure, Outcome};
 use crate::site::{HallName, Language};
 
@@ -192,13 +193,15 @@ impl HttpSettings {
 pub(crate) struct PageSettings {
     pub(crate) name: Option<String>,
     pub(crate) language: Option<Language>,
+    pub(crate) logo: Option<PathBuf>,
+    pub(crate) accent: Option<String>,
 }
 
 impl PageSettings {
     fn check(&self) -> Outcome {
         let name = self.name.as_deref().map(HallName::parse).transpose();
         name.map_err(|error| Failure::from(error).during("in [page]"))?;
-        Ok(())
+        self.accent.as_deref().map_or(Ok(()), Brand::check_accent)
     }
 }
 

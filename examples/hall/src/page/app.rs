@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::files::{self, File};
 use super::{escape, guard};
+use crate::brand::{self, Brand};
 use crate::config::Config;
 use crate::site::{Language, Site};
 
@@ -26,8 +27,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const SESSION_COOKIE: &str = "campusdisk_session=";
 
 /// The API with the app around it.
-pub(super) fn around(api: Router, config: &Config, site: Arc<Site>) -> Router {
-    let document = Arc::new(Document::new(config, site));
+pub(super) fn around(api: Router, config: &Config, site: Arc<Site>, brand: Brand) -> Router {
+    let document = Arc::new(Document::new(config, site, brand));
     Router::new()
         .fallback_service(api)
         .layer(from_fn_with_state(document, answer))
@@ -39,6 +40,10 @@ async fn answer(State(document): State<Arc<Document>>, request: Request, next: N
     }
     let path = request.uri().path().to_owned();
     let headers = request.headers().clone();
+    if let Some(mut response) = document.brand.find(&path) {
+        guard(&mut response, brand::POLICY, files::FOR_EVER);
+        return response;
+    }
     match place(&path, &headers) {
         Place::Api => next.run(request).await,
         Place::File(file) => {
@@ -94,6 +99,7 @@ fn is_browser(headers: &HeaderMap) -> bool {
 #[derive(Debug)]
 struct Document {
     built: &'static str,
+    brand: Brand,
     site: Arc<Site>,
     registration: bool,
 }
@@ -104,6 +110,7 @@ struct Facts {
     name: String,
     language: Option<Language>,
     fixed: Vec<&'static str>,
+    logo: Option<String>,
     registration: bool,
     session: bool,
 }
@@ -111,14 +118,33 @@ struct Facts {
 pub(super) const LANGUAGE: &str = "<html lang=\"en\">";
 pub(super) const BASE: &str = "<base href=\"/\" />";
 pub(super) const FACTS: &str = "<meta name=\"hall\" content=\"{}\" />";
+pub(super) const ICON: &str = "<link rel=\"icon\" href=\"./favicon.svg\" type=\"image/svg+xml\" />";
+pub(super) const END: &str = "</head>";
 pub(super) const TITLE: &str = "<title>CampusDisk</title>";
 
 impl Document {
-    fn new(config: &Config, site: Arc<Site>) -> Self {
+    fn new(config: &Config, site: Arc<Site>, brand: Brand) -> Self {
         Self {
             built: files::index(),
+            brand,
             site,
             registration: config.accounts.registration == Registration::Open,
+        }
+    }
+
+    /// The logo, where there is one, also stands for the hall among the browser's tabs.
+    fn icon(&self) -> String {
+        match self.brand.logo_path() {
+            Some(path) => format!("<link rel=\"icon\" href=\"./{path}\" />"),
+            None => ICON.to_owned(),
+        }
+    }
+
+    /// The style of the university's own comes after the page's.
+    fn style(&self) -> String {
+        match self.brand.style_path() {
+            Some(path) => format!("<link rel=\"stylesheet\" href=\"./{path}\" />{END}"),
+            None => END.to_owned(),
         }
     }
 
@@ -128,6 +154,7 @@ impl Document {
             name: face.name,
             language: face.language,
             fixed: face.fixed,
+            logo: self.brand.logo_path(),
             registration: self.registration,
             session: has_session(headers),
         }
@@ -141,7 +168,8 @@ impl Document {
         self.built
             .replacen(LANGUAGE, &format!("<html lang=\"{language}\">"), 1)
             .replacen(BASE, &format!("<base href=\"{base}\" />"), 1)
-            // The title before the facts: a name may look like any mark.
+            .replacen(ICON, &self.icon(), 1)
+            .replacen(END, &self.style(), 1)
             .replacen(TITLE, &format!("<title>{}</title>", escape(&facts.name)), 1)
             .replacen(FACTS, &format!("<meta name=\"hall\" content=\"{told}\" />"), 1)
     }

@@ -30,6 +30,9 @@ static FILES: LazyLock<HashMap<&'static str, File>> = LazyLock::new(|| {
     files
 });
 
+/// What has a digest in its name never changes.
+pub(super) const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
 const INDEX: &str = "index.html";
 
 /// Compressed twins, the smallest first: their ending, and the coding it stands for.
@@ -77,7 +80,7 @@ impl File {
     /// Names of assets hold a digest of them: what has such a name never changes.
     pub(super) fn caching(&self) -> &'static str {
         match self.path.starts_with("assets/") {
-            true => "public, max-age=31536000, immutable",
+            true => FOR_EVER,
             false => "no-cache",
         }
     }

@@ -22,13 +22,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use crate::brand::Brand;
 use crate::config::Config;
 use crate::site::Site;
 
 /// Puts the API and the pages under the configured prefix.
-pub(crate) fn mount(api: Router, config: &Config, site: Arc<Site>) -> Router {
+pub(crate) fn mount(api: Router, config: &Config, site: Arc<Site>, brand: Brand) -> Router {
     let prefix = &config.http.prefix;
-    let pages = pages::around(api, config, site);
+    let pages = pages::around(api, config, site, brand);
     if prefix.is_empty() {
         return pages;
     }

@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use http::header;
 
 use super::{escape, guard};
+use crate::brand::{self, Brand};
 use crate::config::Config;
 use crate::site::Site;
 
@@ -19,7 +22,7 @@ const SETUP_SCRIPT: &str = include_str!("plain/setup.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The API with the plain pages beside it.
-pub(super) fn around(api: Router, _: &Config, site: Arc<Site>) -> Router {
+pub(super) fn around(api: Router, _: &Config, site: Arc<Site>, brand: Brand) -> Router {
     let page = |text: &'static str| {
         let site = site.clone();
         move || async move {
@@ -36,6 +39,18 @@ pub(super) fn around(api: Router, _: &Config, site: Arc<Site>) -> Router {
         .route("/setup", get(page(SETUP)).fallback_service(api.clone()))
         .route("/setup.js", get(script).fallback_service(api.clone()))
         .fallback_service(api)
+        .layer(from_fn_with_state(Arc::new(brand), of_brand))
+}
+
+/// The plain pages show neither; that they are there depends on the configuration only.
+async fn of_brand(State(brand): State<Arc<Brand>>, request: Request, next: Next) -> Response {
+    match brand.find(request.uri().path()) {
+        Some(mut response) if request.method().is_safe() => {
+            guard(&mut response, brand::POLICY, "no-cache");
+            response
+        }
+        _ => next.run(request).await,
+    }
 }
 
 fn guarded(mut response: Response) -> Response {

@@ -22,7 +22,8 @@ async fn site(prefix: &str) -> Router {
     config.page.name = Some("<Hall>".to_owned());
     let catalog = Arc::new(MemoryCatalog::default());
     let site = Site::open(catalog, &config).await.unwrap();
-    mount(api(), &config, Arc::new(site))
+    let brand = Brand::load(&config).unwrap();
+    mount(api(), &config, Arc::new(site), brand)
 }
 
 async fn send(router: &Router, request: http::request::Builder) -> Response {
@@ -139,7 +140,14 @@ mod with_the_app {
     #[test]
     fn the_built_document_has_the_marks_that_are_filled_in() {
         let index = files::index();
-        for mark in [app::LANGUAGE, app::BASE, app::FACTS, app::TITLE] {
+        for mark in [
+            app::LANGUAGE,
+            app::BASE,
+            app::FACTS,
+            app::ICON,
+            app::END,
+            app::TITLE,
+        ] {
             assert_eq!(index.matches(mark).count(), 1, "{mark} in {index}");
         }
     }
@@ -201,6 +209,48 @@ mod with_the_app {
         let packed = send(&site("").await, packed).await;
         assert_eq!(packed.headers()[header::CONTENT_ENCODING], "br");
         assert_ne!(plain.headers()[header::ETAG], packed.headers()[header::ETAG]);
+    }
+
+    #[tokio::test]
+    async fn logo_and_colour_are_files_of_their_own_that_can_do_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let drawing = "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+        std::fs::write(folder.path().join("logo.svg"), drawing).unwrap();
+        let mut config = Config {
+            data: folder.path().to_owned(),
+            ..Config::default()
+        };
+        config.page.logo = Some("logo.svg".into());
+        config.page.accent = Some("#660874".to_owned());
+        config.http.prefix = "/disk".to_owned();
+        let catalog = Arc::new(MemoryCatalog::default());
+        let site = Arc::new(Site::open(catalog, &config).await.unwrap());
+        let router = mount(api(), &config, site, Brand::load(&config).unwrap());
+        let page = text(send(&router, browser("/disk/drive")).await).await;
+        assert!(!page.contains("<style") && !page.contains(" style="), "{page}");
+        for (before, media_type, holds) in [
+            ("<link rel=\"icon\" href=\"./", "image/svg+xml", "<svg"),
+            (
+                "<link rel=\"stylesheet\" href=\"./assets/brand",
+                "text/css; charset=utf-8",
+                "#660874",
+            ),
+        ] {
+            let (_, rest) = page.split_once(before).unwrap();
+            let start = before.rsplit("./").next().unwrap();
+            let path = format!("/disk/{start}{}", rest.split('"').next().unwrap());
+            let response = send(&router, browser(&path)).await;
+            let headers = response.headers().clone();
+            assert_eq!(headers[header::CONTENT_TYPE], media_type);
+            assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+            let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("sandbox"),
+                "{policy}"
+            );
+            assert!(text(response).await.contains(holds));
+        }
+        assert!(page.contains("&quot;logo&quot;:&quot;assets/logo-"), "{page}");
     }
 
     #[tokio::test]

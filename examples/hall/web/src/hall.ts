@@ -10,6 +10,8 @@ export interface HallFacts {
   language: Locale | null
   /** Which of name and language the configuration says: nobody can change those here. */
   fixed: string[]
+  /** Where its own logo is, where it has one. */
+  logo: string | null
   /** Whether people may make accounts for themselves. */
   registration: boolean
   /** Whether the browser showed a session; it may have ended. */
@@ -20,6 +22,7 @@ const defaults: HallFacts = {
   name: 'CampusDisk',
   language: null,
   fixed: [],
+  logo: null,
   registration: true,
   session: true,
 }

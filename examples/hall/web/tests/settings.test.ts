@@ -76,6 +76,6 @@ describe('the configuration in words', () => {
   test('a while is said without a fraction', () => {
     expect(duration(90_000, 'en')).toBe('90 seconds')
     expect(duration(7_200_000, 'zh-CN')).toBe('2小时')
-    expect(duration(0, 'en')).toBe('0 milliseconds')
+    expect(duration(0, 'en')).toBe('0 seconds')
   })
 })

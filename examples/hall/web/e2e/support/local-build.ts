@@ -9,7 +9,8 @@ import type { BrowserContext } from 'playwright-core'
  */
 export async function showLocalBuild(context: BrowserContext, dist: string): Promise<void> {
   await context.route(
-    (url) => /\/(assets\/[^/]+|favicon\.svg)$/.test(url.pathname),
+    // The university's own logo and style are the hall's.
+    (url) => /\/(assets\/(?!brand-|logo-)[^/]+|favicon\.svg)$/.test(url.pathname),
     (route) => {
       const path = /(assets\/[^/]+|favicon\.svg)$/.exec(new URL(route.request().url()).pathname)?.[0] ?? ''
       return route.fulfill({ path: join(dist, path), contentType: TYPES[extname(path)] })
@@ -21,9 +22,11 @@ export async function showLocalBuild(context: BrowserContext, dist: string): Pro
     const theirs = await response.text()
     if (!theirs.includes('name="hall"')) return route.fulfill({ response })
     let ours = readFileSync(join(dist, 'index.html'), 'utf8')
-    for (const mark of [/<base [^>]*>/, /<meta name="hall"[^>]*>/, /<title>.*<\/title>/]) {
+    for (const mark of [/<base [^>]*>/, /<meta name="hall"[^>]*>/, /<title>.*<\/title>/, /<html [^>]*>/, /<link rel="icon"[^>]*>/]) {
       ours = ours.replace(mark, mark.exec(theirs)?.[0] ?? '')
     }
+    const style = /<link rel="stylesheet" href="\.\/assets\/brand-[^>]*>/.exec(theirs)?.[0] ?? ''
+    ours = ours.replace('</head>', `${style}</head>`)
     return route.fulfill({ response, body: ours })
   })
 }

@@ -9,7 +9,7 @@ const UNITS = [
 /** A while as people say it, in the largest unit that says it without a fraction: `30 days`, `90 seconds`. */
 export function duration(milliseconds: number, locale: string): string {
   const [unit, length] =
-    UNITS.find(([, length]) => milliseconds >= length && milliseconds % length === 0) ?? UNITS[4]
+    UNITS.find(([, length]) => milliseconds >= length && milliseconds % length === 0) ?? UNITS[3]
   const style = { style: 'unit', unit, unitDisplay: 'long' } as const
   return new Intl.NumberFormat(locale, style).format(milliseconds / length)
 }
