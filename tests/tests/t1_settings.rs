@@ -133,9 +133,10 @@ async fn the_overview_says_what_is_configured_and_where() {
         true
     );
     assert_eq!(
-        setting(&overview, "policy", "trash_rest_seconds")["changed"],
-        false
+        setting(&overview, "policy", "trash_rest_seconds")["value"],
+        86_400
     );
+    assert_eq!(setting(&overview, "policy", "max_depth")["changed"], false);
     assert_eq!(setting(&overview, "stores.primary", "kind")["value"], "local");
     let place = setting(&overview, "database", "path")["value"].as_str().unwrap();
     assert!(place.starts_with(&hall.folder().display().to_string()), "{place}");

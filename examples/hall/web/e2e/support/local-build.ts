@@ -22,7 +22,13 @@ export async function showLocalBuild(context: BrowserContext, dist: string): Pro
     const theirs = await response.text()
     if (!theirs.includes('name="hall"')) return route.fulfill({ response })
     let ours = readFileSync(join(dist, 'index.html'), 'utf8')
-    for (const mark of [/<base [^>]*>/, /<meta name="hall"[^>]*>/, /<title>.*<\/title>/, /<html [^>]*>/, /<link rel="icon"[^>]*>/]) {
+    for (const mark of [
+      /<base [^>]*>/,
+      /<meta name="hall"[^>]*>/,
+      /<title>.*<\/title>/,
+      /<html [^>]*>/,
+      /<link rel="icon"[^>]*>/,
+    ]) {
       ours = ours.replace(mark, mark.exec(theirs)?.[0] ?? '')
     }
     const style = /<link rel="stylesheet" href="\.\/assets\/brand-[^>]*>/.exec(theirs)?.[0] ?? ''
