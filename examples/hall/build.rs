@@ -35,6 +35,8 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    // What `include_dir!` takes in is not tracked by itself.
+    println!("cargo::rerun-if-changed=demo");
     if env::var_os("CARGO_FEATURE_PAGE").is_none() {
         return Ok(());
     }
