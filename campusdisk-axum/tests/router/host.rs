@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use campusdisk_axum::{Caller, HttpParts, Problem, Scope, SignOn, router};
+use campusdisk_axum::{AdminCaller, Caller, HostRoutes, HttpParts, Json, Problem, Scope, SignOn, router};
 use campusdisk_core::memory::MemoryIdentity;
 use campusdisk_core::{AccountId, Actor, Policy};
 use http::request::Parts;
+use serde_json::{Value, json};
 
 use crate::app::{Asking, disk};
 
@@ -22,7 +23,7 @@ impl SignOn for HeaderSignOn {
         };
         assert_ne!(name, "chaos", "a login that panics");
         let account = AccountId::parse(name).map_err(|_| Problem::unauthenticated())?;
-        let caller = Caller::new(Actor::new(account, name));
+        let caller = Caller::new(Actor::new(account, name).with_admin(name == "root"));
         Ok(Some(match name {
             "reader" => caller.with_scopes([Scope::Read]),
             _ => caller,
@@ -66,4 +67,35 @@ async fn a_handler_that_panics_is_answered_for() {
     let router = router(HttpParts::with_sign_on(disk, Arc::new(HeaderSignOn)));
     let asking = Asking::new(&router, "GET", "/api/v1/drives").header("x-user", "chaos");
     asking.await_problem(500, "internal").await;
+}
+
+async fn echo(AdminCaller(caller): AdminCaller, Json(said): Json<Value>) -> axum::Json<Value> {
+    axum::Json(json!({"by": caller.actor().display_name, "said": said}))
+}
+
+#[tokio::test]
+async fn a_host_s_own_routes_are_behind_the_same_edge() {
+    let disk = disk(Arc::new(MemoryIdentity::default()), Policy::default()).await;
+    let routes = HostRoutes::new().route("/api/v1/admin/echo", axum::routing::post(echo));
+    let router = router(HttpParts::with_sign_on(disk, Arc::new(HeaderSignOn)).routes(routes));
+    let asking = |user: &str| Asking::new(&router, "POST", "/api/v1/admin/echo").header("x-user", user);
+    let answer = asking("root").json(&json!([1])).await_ok(200).await;
+    assert_eq!(answer, json!({"by": "root", "said": [1]}));
+    asking("ada")
+        .json(&json!([1]))
+        .await_problem(403, "forbidden")
+        .await;
+    asking("root").body("{").await_problem(400, "invalid_input").await;
+    Asking::new(&router, "POST", "/api/v1/admin/echo")
+        .await_problem(401, "unauthenticated")
+        .await;
+    asking("root")
+        .header("content-encoding", "gzip")
+        .json(&json!([1]))
+        .await_problem(415, "unsupported_media_type")
+        .await;
+    Asking::new(&router, "GET", "/api/v1/drives")
+        .header("x-user", "ada")
+        .await_ok(200)
+        .await;
 }
