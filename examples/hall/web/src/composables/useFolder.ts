@@ -15,6 +15,8 @@ const MAX_PAGE_ITEMS = 1000
 
 /** After an upload arrived, more usually follow: the folder is read again once for all of them. */
 const SETTLE_MS = 400
+/** A list that takes long to read is read the more rarely: it rests so many times as long. */
+const REFRESH_PAUSES = 10
 
 /** A folder that is looked at: its place and its entries, page by page. */
 export function useFolder(id: Ref<string | undefined>) {
@@ -23,6 +25,8 @@ export function useFolder(id: Ref<string | undefined>) {
   const items = shallowRef<Node[]>([])
   const next = ref<string | null>()
   const loading = ref(false)
+  /** How many entries were read, while all are. */
+  const reading = ref<number>()
   const problem = shallowRef<Problem>()
   const sort = ref<SortKey>('name')
   const order = ref<'asc' | 'desc'>('asc')
@@ -52,6 +56,7 @@ export function useFolder(id: Ref<string | undefined>) {
     const mine = ++asked
     const isCurrent = () => mine === asked
     loading.value = true
+    reading.value = undefined
     problem.value = undefined
     try {
       await action(isCurrent)
@@ -92,6 +97,32 @@ export function useFolder(id: Ref<string | undefined>) {
     })
   }
 
+  /** Reads all that is left. What was read counts also where the rest is refused. */
+  async function readAll() {
+    const folderId = id.value
+    if (!folderId || !next.value) return
+    await run(async (isCurrent) => {
+      // Shown once, at the end: a long list has a price each time it grows.
+      const read = [...items.value]
+      let after = next.value
+      try {
+        while (after) {
+          reading.value = read.length
+          const more = await page(folderId, MAX_PAGE_ITEMS, after)
+          if (!isCurrent()) return
+          read.push(...more.items)
+          after = more.next ?? null
+        }
+      } finally {
+        if (isCurrent()) {
+          items.value = read
+          next.value = after
+          reading.value = undefined
+        }
+      }
+    })
+  }
+
   /** Reads again what is shown, keeping the place. */
   async function refresh() {
     const folderId = id.value
@@ -124,12 +155,20 @@ export function useFolder(id: Ref<string | undefined>) {
   }
 
   let settle: number | undefined
+  let refreshMs = 0
   watch(
     () => transfers.landed,
     (landed) => {
-      if (landed?.parent !== id.value) return
-      window.clearTimeout(settle)
-      settle = window.setTimeout(refresh, SETTLE_MS)
+      if (landed?.parent !== id.value || settle !== undefined) return
+      settle = window.setTimeout(
+        async () => {
+          settle = undefined
+          const began = performance.now()
+          await refresh()
+          refreshMs = performance.now() - began
+        },
+        Math.max(SETTLE_MS, REFRESH_PAUSES * refreshMs),
+      )
     },
   )
   watch([id, category], open, { immediate: true })
@@ -139,6 +178,7 @@ export function useFolder(id: Ref<string | undefined>) {
     ancestors,
     items,
     loading,
+    reading,
     problem,
     complete,
     sort,
@@ -146,6 +186,7 @@ export function useFolder(id: Ref<string | undefined>) {
     category,
     open,
     loadMore,
+    readAll,
     refresh,
     sortBy,
     take,

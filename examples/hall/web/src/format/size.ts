@@ -5,6 +5,15 @@ export function size(bytes: number, locale: string): string {
   const step = bytes < 1024 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length - 1)
   const value = bytes / 1024 ** step
   const digits = step === 0 || value >= 100 ? 0 : 1
-  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value)
-  return `${number} ${UNITS[step]}`
+  return `${formatOf(locale, digits).format(value)} ${UNITS[step]}`
+}
+
+/** Kept, as they cost more than a list's row: progress and lists ask for many. */
+const formats = new Map<string, Intl.NumberFormat>()
+
+function formatOf(locale: string, digits: number): Intl.NumberFormat {
+  const key = `${locale} ${digits}`
+  const format = formats.get(key) ?? new Intl.NumberFormat(locale, { maximumFractionDigits: digits })
+  formats.set(key, format)
+  return format
 }
