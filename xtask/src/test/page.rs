@@ -18,6 +18,10 @@ const SOURCES: &str = "examples/hall/web";
 /// What belongs to hand work in the sources, or is made anew here.
 const NOT_COPIED: [&str; 5] = ["node_modules", "dist", "generated", "shots", ".gitignore"];
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+/// Set to 1, the tests in the browser are as large as the page must bear.
+const FULL_ENV: &str = "CAMPUSDISK_PAGE_FULL";
+/// How long those may take: they put 100,000 files into a hall, one by one.
+const FULL_BUDGET: Duration = Duration::from_secs(60 * 60);
 
 /// Whether a run that is narrowed to some packages has the page in it.
 pub(super) fn is_chosen(options: &Options) -> bool {
@@ -59,8 +63,13 @@ pub(super) fn tier(run: &mut Run<'_>, tier: Tier) -> Result<()> {
         vitest.args(["--testNamePattern", &run.options.filters.join("|")]);
     }
     vitest.env(HALL_ENV, run.target.join("ci").join("hall"));
+    let is_full = run.options.full && tier == Tier::T1;
+    if is_full {
+        vitest.env(FULL_ENV, "1");
+    }
     run.in_scratch(&mut vitest);
-    run.step(&format!("{} page", tier.title()), vitest, Some(budget(tier)));
+    let budget = if is_full { FULL_BUDGET } else { budget(tier) };
+    run.step(&format!("{} page", tier.title()), vitest, Some(budget));
     Ok(())
 }
 

@@ -27,7 +27,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   'drive-menu': async ({ page }) => {
     await page.locator('.node-row button').first().click()
-    await page.locator('.el-dropdown-menu__item >> visible=true').first().waitFor()
+    await page.locator('[role=menuitem] >> visible=true').first().waitFor()
   },
   preview: async ({ page }) => {
     await page.keyboard.press('Escape')
@@ -49,7 +49,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
     await page.locator('.selection-bar button').last().click()
     await page.locator('.node-row').nth(1).click({ button: 'right' })
-    await page.locator('.el-dropdown-menu__item >> visible=true').nth(6).click()
+    await page.locator('[role=menuitem] >> visible=true').nth(6).click()
     await page.locator('.facts dd').nth(3).waitFor()
   },
   'new-folder': async ({ page }) => {
@@ -152,19 +152,19 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   lock: async ({ page }) => {
     await page.locator('.person-row button').first().click()
-    await page.locator('.el-dropdown-menu__item >> visible=true').first().click()
+    await page.locator('[role=menuitem] >> visible=true').first().click()
     await page.locator('.el-dialog .dangerous').waitFor()
   },
   quota: async (person) => {
     await open(person, 'administration', '.person-row')
     await person.page.locator('.person-row button').last().click()
-    await person.page.locator('.el-dropdown-menu__item >> visible=true').last().click()
+    await person.page.locator('[role=menuitem] >> visible=true').last().click()
     await person.page.locator('#quota-form select').selectOption('own')
   },
   'reset-password': async (person) => {
     await open(person, 'administration', '.person-row')
     await person.page.locator('.person-row button').first().click()
-    await person.page.locator('.el-dropdown-menu__item >> visible=true').nth(2).click()
+    await person.page.locator('[role=menuitem] >> visible=true').nth(2).click()
     await person.page.locator('#reset-form').waitFor()
   },
   settings: (person) => open(person, 'administration/settings', '.settings-part dl'),
@@ -178,7 +178,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
 /** Chooses an entry of the menu of the drive's first row. */
 async function choose(page: Page, entry: number) {
   await page.locator('.node-row button').first().click()
-  await page.locator('.el-dropdown-menu__item >> visible=true').nth(entry).click()
+  await page.locator('[role=menuitem] >> visible=true').nth(entry).click()
 }
 
 async function open({ page }: Person, path: string, landmark: string) {

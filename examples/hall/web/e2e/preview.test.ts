@@ -1,5 +1,9 @@
+import type { Page } from 'playwright-core'
+
+import { film } from './support/film'
 import type { Hall } from './support/hall'
 import { expect, PASSWORD, test } from './support/test'
+import { MB } from './support/transfers'
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -18,9 +22,9 @@ Some **bold** words, a [link](https://campus.example/) and a [trap](javascript:d
 | 1 | 2 |
 `
 
-/** Half a minute of silence. */
-function silence(): Buffer {
-  const bytes = 8000 * 30
+/** So many seconds of silence, each of 8,000 bytes. */
+function silence(seconds = 30): Buffer {
+  const bytes = 8000 * seconds
   const wav = Buffer.alloc(44 + bytes, 128)
   wav.write('RIFF', 0)
   wav.writeUInt32LE(36 + bytes, 4)
@@ -122,6 +126,57 @@ test('Markdown is shown as text with shape, and nothing in it runs', async ({ ha
   expect(await sheet.locator('img, script').count()).toBe(0)
   expect(await page.title()).not.toBe('broken')
 })
+
+const media = [
+  { what: 'a film', seconds: 40, make: (page: Page) => film(page, 40, 24 * MB), type: 'video/webm' },
+  { what: 'a sound', seconds: 3000, make: async () => silence(3000), type: 'audio/wav' },
+]
+
+test.for(media)(
+  '$what plays, and any place in it is reached without all before it',
+  async (medium, { hall, arrive }) => {
+    const person = await arrive()
+    const { page } = person
+    await page.goto('sign-in')
+    const content = await medium.make(page)
+    await put(hall, { medium: [medium.type, content] })
+    await person.signIn('ada', PASSWORD)
+    const ranges: number[] = []
+    page.on('request', async (request) => {
+      if (!request.url().includes('/content?inline')) return
+      const [, from] = /^bytes=(\d+)-/.exec((await request.allHeaders()).range ?? '') ?? []
+      ranges.push(Number(from))
+    })
+    await page.getByRole('link', { name: 'medium' }).press('Enter')
+    const player = page.getByRole('dialog').locator('video, audio')
+    await player.waitFor()
+    const { duration } = await player.evaluate(async (element: HTMLMediaElement) => {
+      element.muted = true
+      await element.play()
+      return { duration: element.duration }
+    })
+    expect(Math.round(duration)).toBe(medium.seconds)
+    const place = Math.floor(medium.seconds * 0.9)
+    const reached = await player.evaluate(async (element: HTMLMediaElement, at) => {
+      element.pause()
+      element.currentTime = at
+      await new Promise((resolve) => element.addEventListener('seeked', resolve, { once: true }))
+      return element.currentTime
+    }, place)
+    expect(reached).toBeCloseTo(place, 1)
+    expect(ranges[0]).toBe(0)
+    expect(Math.max(...ranges)).toBeGreaterThan(content.length / 2)
+    if (medium.type === 'audio/wav') return
+    // The first picture is black, and each is lighter than the one before.
+    const grey = await player.evaluate((element) => {
+      const canvas = new OffscreenCanvas(1, 1)
+      const context = canvas.getContext('2d')
+      context?.drawImage(element as HTMLVideoElement, 0, 0, 1, 1)
+      return context?.getImageData(0, 0, 1, 1).data[0] ?? 0
+    })
+    expect(grey).toBeGreaterThan(200)
+  },
+)
 
 test('what the browser can not show is said to be so, and can be downloaded', async ({ hall, arrive }) => {
   await put(hall, { 'broken.mp4': ['video/mp4', Buffer.from('no film')] })

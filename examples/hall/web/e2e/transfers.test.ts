@@ -1,32 +1,15 @@
 import { randomFile, stored, throttle } from './support/bytes'
-import { expect, PASSWORD, test, type Person } from './support/test'
-
-const MB = 1024 * 1024
-
-/** Waits until some of the bytes are on their way. */
-async function underWay({ page }: Person) {
-  await page.waitForFunction(() => {
-    const bar = document.querySelector<HTMLProgressElement>('.transfer-row.running progress')
-    return bar && bar.value > 10
-  })
-}
-
-async function done({ page }: Person, name: string) {
-  await page.locator('.transfer-row.done', { hasText: name }).waitFor({ timeout: 40_000 })
-}
+import { expect, PASSWORD, test } from './support/test'
+import { chooser, done, MB, sending } from './support/transfers'
 
 test('an upload goes on by itself when the hall is killed and served again', async ({ hall, arrive }) => {
-  hall.addAccount('ada')
   const person = await arrive()
   person.expectComplaint(/ERR_CONNECTION|ERR_EMPTY|ERR_SOCKET|ERR_FAILED/)
   const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await throttle(page, 6 * MB)
-  const file = randomFile(hall, 'lecture.mp4', 24 * MB)
-  await page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
+  const file = await sending(hall, person)
   await hall.kill()
   await page.getByText('connection lost, goes on by itself').waitFor()
+  await throttle(page)
   await hall.serve()
   await done(person, 'lecture.mp4')
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
@@ -36,16 +19,11 @@ test('a reload shows what is unfinished, and the file chosen again goes on where
   hall,
   arrive,
 }) => {
-  hall.addAccount('ada')
   const person = await arrive()
   const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await throttle(page, 6 * MB)
-  const file = randomFile(hall, 'lecture.mp4', 24 * MB)
+  const file = await sending(hall, person)
   const changed = randomFile(hall, 'lecture.mp4', 23 * MB)
   const other = randomFile(hall, 'other.mp4', 10)
-  await page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
   await page.reload()
   await page.getByText('1 upload is unfinished').waitFor()
   const row = page.locator('.transfer-row.unfinished')
@@ -71,35 +49,25 @@ test('the same file added again after a reload goes on too, also when the hall w
   hall,
   arrive,
 }) => {
-  hall.addAccount('ada')
   const person = await arrive()
   person.expectComplaint(/ERR_CONNECTION|ERR_EMPTY|ERR_SOCKET|ERR_FAILED/)
   const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await throttle(page, 6 * MB)
-  const file = randomFile(hall, 'lecture.mp4', 24 * MB)
-  await page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
+  const file = await sending(hall, person)
   await hall.kill()
   await hall.serve()
   await page.reload()
   await page.locator('.transfer-row.unfinished').waitFor()
   await throttle(page)
-  await page.locator('.drive-view input[type=file]').first().setInputFiles(file.path)
+  await chooser(person).setInputFiles(file.path)
   await done(person, 'lecture.mp4')
   expect(await page.locator('.transfer-row').count()).toBe(1)
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
 })
 
 test('what is paused rests, and what is resumed goes on, by keyboard', async ({ hall, arrive }) => {
-  hall.addAccount('ada')
   const person = await arrive()
   const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await throttle(page, 4 * MB)
-  const file = randomFile(hall, 'lecture.mp4', 16 * MB)
-  await page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
+  const file = await sending(hall, person, 'lecture.mp4', 16)
   await page.getByRole('button', { name: 'Pause lecture.mp4' }).focus()
   await page.keyboard.press('Enter')
   await page.getByText('paused').waitFor()
@@ -114,17 +82,12 @@ test('a session that ends in mid-upload asks to sign in, and the upload goes on'
   hall,
   arrive,
 }) => {
-  hall.addAccount('ada')
   const person = await arrive()
   person.expectStatus(401)
   person.expectStatus(403)
   person.expectComplaint(/ERR_CONNECTION|ERR_EMPTY|ERR_SOCKET|ERR_FAILED|ERR_HTTP/)
   const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await throttle(page, 6 * MB)
-  const file = randomFile(hall, 'lecture.mp4', 24 * MB)
-  await page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
+  const file = await sending(hall, person)
   // Locking ends every session within a second; unlocking brings none back.
   hall.run(['account', 'lock', 'ada'])
   await page.getByText('Your session has ended.').waitFor()
@@ -144,13 +107,8 @@ test('a second window leaves an upload to the first, and takes it over when that
   hall,
   arrive,
 }) => {
-  hall.addAccount('ada')
   const person = await arrive()
-  await person.signIn('ada', PASSWORD)
-  await throttle(person.page, 3 * MB)
-  const file = randomFile(hall, 'lecture.mp4', 24 * MB)
-  await person.page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
+  const file = await sending(hall, person)
   const second = await person.context.newPage()
   await second.goto('transfers')
   await second.getByText('in another window').waitFor()
@@ -162,14 +120,9 @@ test('a second window leaves an upload to the first, and takes it over when that
 })
 
 test('an unfinished upload is given up on the hall too', async ({ hall, arrive }) => {
-  hall.addAccount('ada')
   const person = await arrive({ locale: 'zh-CN' })
   const { page } = person
-  await person.signIn('ada', PASSWORD)
-  await throttle(page, 4 * MB)
-  const file = randomFile(hall, '讲座.mp4', 16 * MB)
-  await page.locator('input[type=file]').first().setInputFiles(file.path)
-  await underWay(person)
+  await sending(hall, person, '讲座.mp4', 16)
   await page.reload()
   await page.getByText('1 个上传未完成').waitFor()
   const answer = page.waitForResponse((response) => response.request().method() === 'DELETE')

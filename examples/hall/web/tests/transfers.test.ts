@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse } from 'tus-js-client'
 import { describe, expect, test } from 'vitest'
 
 import { Problem } from '@/api/problem'
+import { fingerprint, readFingerprint, type Known } from '@/transfers/picked'
 import { isPassing, keepUpload } from '@/transfers/retries'
 import { mismatch, uploadId, type Unfinished } from '@/transfers/unfinished'
 import { randomPassword } from '@/views/administration/random-password'
@@ -20,7 +21,8 @@ describe('going on', () => {
     elsewhere: false,
     ...facts,
   })
-  const remembered = { key: 'tus::x::1', fingerprint: 'campusdisk|f1|a.txt|fail|3|7' }
+  const known = readFingerprint(fingerprint({ file: file('abc') }, 'f1', 'fail')) as Known
+  const remembered = { key: 'tus::x::1', known }
 
   test('is for the file that was begun: its name, its length and when it changed', () => {
     expect(mismatch(upload({ remembered }), file('abc'))).toBeUndefined()

@@ -20,7 +20,15 @@ export const PHONE = { width: 360, height: 740 }
 export async function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
+    args: [
+      '--no-sandbox',
+      '--disable-dev-shm-usage',
+      '--disable-gpu',
+      // A name that leads to halls here and that no browser trusts without https.
+      '--host-resolver-rules=MAP hall.example 127.0.0.1',
+      // Else it is asked whether such a page may reach this machine.
+      '--ip-address-space-overrides=127.0.0.1:0=public',
+    ],
   })
 }
 

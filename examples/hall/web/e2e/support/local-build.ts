@@ -18,7 +18,9 @@ export async function showLocalBuild(context: BrowserContext, dist: string): Pro
   )
   await context.route('**/*', async (route) => {
     if (route.request().resourceType() !== 'document') return route.fallback()
-    const response = await route.fetch()
+    // Only the browser knows where this name leads.
+    const url = route.request().url().replace('//hall.example', '//127.0.0.1')
+    const response = await route.fetch({ url })
     const theirs = await response.text()
     if (!theirs.includes('name="hall"')) return route.fulfill({ response })
     let ours = readFileSync(join(dist, 'index.html'), 'utf8')

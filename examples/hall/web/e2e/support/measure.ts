@@ -31,7 +31,9 @@ export async function framesDuring(page: Page, action: () => Promise<void>): Pro
   devtools.on('Tracing.dataCollected', ({ value }) => events.push(...(value as unknown as Event[])))
   await devtools.send('Tracing.start', {
     transferMode: 'ReportEvents',
-    traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline', 'devtools.timeline', '__metadata'] },
+    traceConfig: {
+      includedCategories: ['disabled-by-default-devtools.timeline', 'devtools.timeline', '__metadata'],
+    },
   })
   await page.evaluate(() => {
     const gaps: number[] = []
@@ -96,9 +98,17 @@ async function residentKb(page: Page): Promise<number> {
   const { processInfo } = await devtools.send('SystemInfo.getProcessInfo')
   await devtools.detach()
   const renderers = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
-  const sizes = renderers.filter((id) => readdirSync('/proc').includes(`${id}`)).map((id) => {
-    const status = readFileSync(`/proc/${id}/status`, 'utf8')
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0)
-  })
+  const sizes = renderers
+    .filter((id) => readdirSync('/proc').includes(`${id}`))
+    .map((id) => {
+      const status = readFileSync(`/proc/${id}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0)
+    })
   return Math.max(0, ...sizes)
+}
+
+/** Says what was measured where people look at results. */
+export function tell(title: string, figures: object): void {
+  const lines = Object.entries(figures).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`)
+  process.stdout.write(`${title}\n${lines.join('\n')}\n`)
 }

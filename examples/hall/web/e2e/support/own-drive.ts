@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Agent, request } from 'node:http'
 
 import type { Hall } from './hall'
@@ -15,7 +16,6 @@ export class OwnDrive {
     readonly root: string,
   ) {}
 
-  /** Opens the drive of an account, which is made where `make` says so. */
   static async of(hall: Hall, username: string): Promise<OwnDrive> {
     const authorization = `Bearer ${hall.run(['token', 'add', '--account', username])}`
     const api = `${hall.base}/api/v1`
@@ -23,10 +23,13 @@ export class OwnDrive {
     return new OwnDrive(api, authorization, (drives as { items: { root: string }[] }).items[0]?.root ?? '')
   }
 
-  /** The answer to a request, which must be none of refusal. */
+  /** The answer to a request that is not refused. */
   async ask<T>(path: string, method = 'GET', body?: object | string): Promise<T> {
     const isText = typeof body === 'string'
-    const headers = { authorization: this.authorization, ...(isText ? {} : { 'content-type': 'application/json' }) }
+    const headers = {
+      authorization: this.authorization,
+      ...(isText ? {} : { 'content-type': 'application/json' }),
+    }
     const sent = body === undefined || isText ? body : JSON.stringify(body)
     const answer = await fetch(`${this.api}/${path}`, { method, headers, body: sent })
     const text = await answer.text()
@@ -43,6 +46,15 @@ export class OwnDrive {
   async put(name: string, content: string, parent = this.root): Promise<string> {
     const path = `nodes/${parent}/children/${encodeURIComponent(name)}`
     return (await this.ask<{ id: string }>(path, 'PUT', content)).id
+  }
+
+  /** The SHA-256 of what a file holds. */
+  async sha256(id: string): Promise<string> {
+    const { authorization } = this
+    const answer = await fetch(`${this.api}/nodes/${id}/content`, { headers: { authorization } })
+    return createHash('sha256')
+      .update(new Uint8Array(await answer.arrayBuffer()))
+      .digest('hex')
   }
 
   /** All entries of a list, page by page. */

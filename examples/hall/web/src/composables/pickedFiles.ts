@@ -1,4 +1,4 @@
-import type { Picked } from '@/stores/transfers'
+import type { Picked } from '@/transfers/picked'
 
 /** What an input of files or of a folder holds. */
 export function pickedBy(input: HTMLInputElement): Picked[] {

@@ -1,61 +1,31 @@
 import { defineStore } from 'pinia'
 import { Upload } from 'tus-js-client'
-import { computed, ref, shallowRef, watch } from 'vue'
+import { computed, reactive, shallowReactive, shallowRef, watch } from 'vue'
 
 import { api, sessionEnded } from '@/api/client'
 import { Problem } from '@/api/problem'
 import { address } from '@/hall'
+import { hold, whenFree } from '@/transfers/hold'
+import { Ledger } from '@/transfers/ledger'
+import { fingerprint, journey, type OnConflict, type Picked } from '@/transfers/picked'
 import { isPassing, keepUpload, problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
+import { inSlices } from '@/transfers/slices'
 import { Speedometer } from '@/transfers/speedometer'
-import {
-  hold,
-  mismatch,
-  unfinishedUploads,
-  uploadId,
-  whenFree,
-  type Unfinished,
-} from '@/transfers/unfinished'
+import type { Transfer } from '@/transfers/transfer'
+import { mismatch, unfinishedUploads, uploadId, type Unfinished } from '@/transfers/unfinished'
 
 import { useSession } from './session'
 
-export interface Transfer {
-  id: number
-  name: string
-  /** The folder it goes to. */
-  parent: string
-  size: number
-  sent: number
-  /** `unfinished` waits for its file to be chosen again; `elsewhere` is another window's. */
-  state: 'waiting' | 'running' | 'paused' | 'failed' | 'done' | 'unfinished' | 'elsewhere'
-  /** Bytes in a second, over the last seconds. */
-  speed: number
-  /** Whether the connection is lost and will be tried again by itself. */
-  stalled?: boolean
-  problem?: Problem
-  /** Why the file that was chosen can't go on with what was begun. */
-  mismatch?: 'otherFile' | 'fileChanged'
-  /** When it was begun, where that was not in this window. */
-  begun?: string
-  /** Its name there is taken, and nobody has said what shall happen. */
-  taken?: boolean
-  /** The node it became. */
-  node?: string
-}
-
-/** What happens when the name is taken where a file arrives. */
-export type OnConflict = 'fail' | 'rename' | 'version'
-
-/** A file that was picked, with its path below the folder that was picked with it, such as `photos/a.jpg`. */
-export interface Picked {
-  file: File
-  path?: string
-}
+/** What people say shall happen where a name is taken. */
+export type Settlement = 'rename' | 'version' | 'skip'
 
 /** What belongs to a transfer and is not shown. */
 interface Work {
   file?: File
   path?: string
   onConflict: OnConflict
+  /** What was said for all that were picked together. */
+  batch?: { settled?: Settlement }
   tus?: Upload
   speedometer: Speedometer
   /** The upload of the hall that it goes on with, or is. */
@@ -66,6 +36,9 @@ interface Work {
 
 /** How many files go at once; more would only share the same line. */
 const AT_ONCE = 3
+/** Small files wait for answers more than for the line: more of them go at once. */
+const SMALL_AT_ONCE = 5
+const SMALL_BYTES = 1024 * 1024
 
 /** Whoever is locked in mid-upload is refused as if the folder were not theirs; they are to sign in again. */
 async function sayWhetherSignedIn(transfer: Transfer) {
@@ -76,38 +49,76 @@ async function sayWhetherSignedIn(transfer: Transfer) {
 
 /** Uploads of this window, and what earlier ones left. They go on while people look at other parts of the page. */
 export const useTransfers = defineStore('transfers', () => {
-  const transfers = ref<Transfer[]>([])
+  const ledger = new Ledger()
+  /** Those whose names are taken. */
+  const taken = shallowReactive(new Set<Transfer>())
+  /** Those that somebody wants to go on: they go before what only waits. */
+  const urgent = new Set<Transfer>()
   /** The latest that arrived: folders that show its parent look again. */
   const landed = shallowRef<Transfer>()
   const works = new Map<number, Work>()
   const session = useSession()
   let last = 0
 
-  const active = computed(() =>
-    transfers.value.filter(({ state }) => state === 'running' || state === 'waiting'),
-  )
-  const sent = computed(() => active.value.reduce((sum, transfer) => sum + transfer.sent, 0))
-  const size = computed(() => active.value.reduce((sum, transfer) => sum + transfer.size, 0))
+  const transfers = ledger.list
+  const active = computed(() => ledger.count('running', 'waiting'))
+  const failed = computed(() => ledger.count('failed'))
+  const unfinished = computed(() => ledger.count('unfinished', 'elsewhere'))
+  const conflicts = computed(() => taken.size)
 
-  const conflicts = computed(() => transfers.value.filter(({ taken }) => taken))
-
-  function put(transfer: Omit<Transfer, 'id' | 'speed'>, work: Omit<Work, 'speedometer'>) {
+  function make(facts: Omit<Transfer, 'id' | 'speed'>, work: Omit<Work, 'speedometer'>): Transfer {
     const id = ++last
     works.set(id, { ...work, speedometer: new Speedometer() })
-    transfers.value.push({ ...transfer, id, speed: 0 })
+    return reactive({ ...facts, id, speed: 0 })
   }
 
-  function add(picked: Iterable<Picked>, parent: string) {
+  /** Takes what was picked, some at a time: a browser looks at each file when it is asked for its size. */
+  async function add(picked: readonly Picked[], parent: string) {
+    const batch = {}
+    for await (const some of inSlices(picked)) addSome(some, parent, batch)
+  }
+
+  function addSome(picked: readonly Picked[], parent: string, batch: Work['batch']) {
+    const begun = begunHere()
+    const fresh: Transfer[] = []
     for (const { file, path } of picked) {
-      const work = { file, path, onConflict: 'fail' as const }
-      const begun = transfers.value.find(({ id, state }) => {
-        const known = works.get(id)?.unfinished?.remembered?.fingerprint
-        return state === 'unfinished' && known === fingerprint(work, file, parent)
-      })
-      if (begun) goOnWith(begun, file)
-      else put({ name: path ?? file.name, parent, size: file.size, sent: 0, state: 'waiting' }, work)
+      const key = journey({ file, path }, parent)
+      const earlier = begun.get(key)
+      begun.delete(key)
+      if (earlier) goOnWith(earlier, file)
+      else {
+        forgetEmpty(file)
+        const facts = { name: path ?? file.name, parent, size: file.size, sent: 0, state: 'waiting' as const }
+        fresh.push(make(facts, { file, path, onConflict: 'fail', batch }))
+      }
     }
+    ledger.add(fresh)
     startWaiting()
+  }
+
+  /** What this browser began and only waits for its file, by the file's journey. */
+  function begunHere(): Map<string, Transfer> {
+    const begun = new Map<string, Transfer>()
+    for (const transfer of ledger.in('unfinished')) {
+      const known = works.get(transfer.id)?.unfinished?.remembered?.known
+      if (known) begun.set(known.journey, transfer)
+    }
+    return begun
+  }
+
+  /**
+   * Gives up what was begun for such a file and got no byte: its answer was lost with the window, so that nobody knows
+   * how to go on, and the file is sent anew.
+   */
+  function forgetEmpty(file: File) {
+    for (const transfer of ledger.in('unfinished')) {
+      const upload = works.get(transfer.id)?.unfinished
+      if (upload?.remembered || upload?.sent !== 0) continue
+      if (upload.name === file.name && upload.size === file.size) {
+        cancel(transfer)
+        return
+      }
+    }
   }
 
   /** Goes on with what an earlier window began, when `file` can be what it sent. */
@@ -117,20 +128,34 @@ export const useTransfers = defineStore('transfers', () => {
     transfer.mismatch = mismatch(work.unfinished, file)
     if (transfer.mismatch) return
     work.file = file
-    transfer.state = 'waiting'
-    startWaiting()
+    resume(transfer)
+  }
+
+  function* nextUp() {
+    yield* urgent
+    yield* ledger.in('waiting')
   }
 
   function startWaiting() {
-    const running = transfers.value.filter(({ state }) => state === 'running').length
-    const waiting = transfers.value.filter(({ state }) => state === 'waiting')
-    for (const transfer of waiting.slice(0, Math.max(0, AT_ONCE - running))) start(transfer)
+    for (const transfer of nextUp()) {
+      const atOnce = transfer.size > SMALL_BYTES ? AT_ONCE : SMALL_AT_ONCE
+      if (ledger.count('running') >= atOnce) return
+      urgent.delete(transfer)
+      if (transfer.state === 'waiting') start(transfer)
+    }
+  }
+
+  function become(transfer: Transfer, state: Transfer['state']) {
+    Object.assign(transfer, { speed: 0, stalled: false })
+    ledger.move(transfer, state)
   }
 
   async function start(transfer: Transfer) {
     const work = works.get(transfer.id)
     if (!work?.file) return
-    Object.assign(transfer, { state: 'running', problem: undefined, taken: false, stalled: false })
+    become(transfer, 'running')
+    Object.assign(transfer, { problem: undefined, taken: false })
+    taken.delete(transfer)
     work.speedometer = new Speedometer()
     if (!work.tus) {
       work.tus = uploadOf(transfer, work, work.file)
@@ -146,8 +171,9 @@ export const useTransfers = defineStore('transfers', () => {
       work.release = await hold(id)
       if (!work.release) {
         work.tus = undefined
-        transfer.state = 'elsewhere'
+        become(transfer, 'elsewhere')
         whenFree(id).then(restore)
+        startWaiting()
         return false
       }
       work.uploadId = id
@@ -173,11 +199,12 @@ export const useTransfers = defineStore('transfers', () => {
   }
 
   function uploadOf(transfer: Transfer, work: Work, file: File): Upload {
+    const { path, onConflict } = work
     const tus = new Upload(file, {
       endpoint: address('api/v1/uploads'),
       retryDelays: RETRY_DELAYS_MS,
       metadata: metadata(work, file, transfer.parent),
-      fingerprint: () => Promise.resolve(fingerprint(work, file, transfer.parent)),
+      fingerprint: () => Promise.resolve(fingerprint({ file, path }, transfer.parent, onConflict)),
       removeFingerprintOnSuccess: true,
       onAfterResponse: keepUpload,
       onShouldRetry(error) {
@@ -192,6 +219,8 @@ export const useTransfers = defineStore('transfers', () => {
         work.release?.()
         work.uploadId = id
         work.release = await hold(id)
+        // It may have arrived meanwhile.
+        if (!works.has(transfer.id)) work.release?.()
       },
       onProgress(bytes) {
         transfer.sent = bytes
@@ -199,17 +228,15 @@ export const useTransfers = defineStore('transfers', () => {
         transfer.speed = work.speedometer.speed(bytes, performance.now())
       },
       onSuccess({ lastResponse }) {
-        Object.assign(transfer, { state: 'done', sent: transfer.size, speed: 0, stalled: false })
-        transfer.node = lastResponse.getHeader('CampusDisk-Node')
-        work.release?.()
-        works.delete(transfer.id)
+        Object.assign(transfer, { sent: transfer.size, node: lastResponse.getHeader('CampusDisk-Node') })
+        end(transfer)
         landed.value = { ...transfer }
-        startWaiting()
       },
       onError(error) {
         const problem = problemOf(error)
-        const taken = problem.kind === 'exists'
-        Object.assign(transfer, { state: 'failed', speed: 0, stalled: false, problem, taken })
+        become(transfer, 'failed')
+        transfer.problem = problem
+        if (problem.kind === 'exists') askWhatToDo(transfer, work)
         if (problem.status === 401) sessionEnded()
         if (problem.status === 403) sayWhetherSignedIn(transfer)
         startWaiting()
@@ -218,41 +245,81 @@ export const useTransfers = defineStore('transfers', () => {
     return tus
   }
 
+  /** Nothing more is to be done for it. */
+  function end(transfer: Transfer) {
+    works.get(transfer.id)?.release?.()
+    works.delete(transfer.id)
+    become(transfer, 'done')
+    startWaiting()
+  }
+
+  function askWhatToDo(transfer: Transfer, { batch }: Work) {
+    if (batch?.settled) settle(transfer, batch.settled)
+    else {
+      transfer.taken = true
+      taken.add(transfer)
+    }
+  }
+
   async function pause(transfer: Transfer) {
-    Object.assign(transfer, { state: 'paused', speed: 0, stalled: false })
+    become(transfer, 'paused')
     await works.get(transfer.id)?.tus?.abort()
     startWaiting()
   }
 
   /** Goes on after a pause or a failure. */
   function resume(transfer: Transfer) {
-    transfer.state = 'waiting'
+    become(transfer, 'waiting')
+    urgent.add(transfer)
     startWaiting()
   }
 
-  /** Says what shall happen with a file whose name is taken, and sends it again. */
-  function settle(transfer: Transfer, onConflict: OnConflict) {
+  /** Says what shall happen with a file whose name is taken, and sends it again where it shall be sent. */
+  function settle(transfer: Transfer, settlement: Settlement) {
     const work = works.get(transfer.id)
-    if (!work) return
-    work.release?.()
-    Object.assign(work, { onConflict, tus: undefined, unfinished: undefined, uploadId: undefined })
+    if (!work?.file) return
+    giveUp({ ...work })
+    taken.delete(transfer)
+    Object.assign(transfer, { taken: false, problem: undefined, sent: 0 })
+    Object.assign(work, { tus: undefined, unfinished: undefined, uploadId: undefined, release: undefined })
+    if (settlement === 'skip') {
+      transfer.skipped = true
+      end(transfer)
+      return
+    }
+    work.onConflict = settlement
     resume(transfer)
+  }
+
+  /** Settles all whose names are taken, and those that follow of what was picked with them. */
+  function settleAll(settlement: Settlement) {
+    for (const transfer of [...taken]) {
+      const batch = works.get(transfer.id)?.batch
+      if (batch) batch.settled = settlement
+      settle(transfer, settlement)
+    }
   }
 
   /** Gives it up, on the hall too. */
   async function cancel(transfer: Transfer) {
     const work = works.get(transfer.id)
     works.delete(transfer.id)
-    transfers.value = transfers.value.filter(({ id }) => id !== transfer.id)
+    urgent.delete(transfer)
+    taken.delete(transfer)
+    ledger.remove(new Set([transfer]))
     startWaiting()
-    // What stays behind is cleared by the hall in a while.
-    if (work?.tus) await work.tus.abort(true).catch(() => {})
-    else if (work?.unfinished) await Upload.terminate(work.unfinished.url).catch(() => {})
-    work?.release?.()
+    if (work) await giveUp(work)
+  }
+
+  /** What stays behind is cleared by the hall in a while. */
+  async function giveUp({ tus, unfinished, release }: Work) {
+    if (tus) await tus.abort(true).catch(() => {})
+    else if (unfinished) await Upload.terminate(unfinished.url).catch(() => {})
+    release?.()
   }
 
   function clearDone() {
-    transfers.value = transfers.value.filter(({ state }) => state !== 'done')
+    ledger.remove(new Set(ledger.in('done')))
   }
 
   /** Shows what earlier windows and other devices began and did not end. */
@@ -260,33 +327,44 @@ export const useTransfers = defineStore('transfers', () => {
     const list = await unfinishedUploads().catch(() => undefined)
     // Without an answer what is shown stays; it is asked for again at the next occasion.
     if (!list) return
-    const isLeft = ({ id, state }: Transfer) => {
-      const unfinished = works.get(id)?.unfinished
-      return (
-        (state !== 'unfinished' && state !== 'elsewhere') ||
-        list.some((upload) => upload.id === unfinished?.id)
-      )
+    const known = new Map<string | undefined, Transfer>()
+    for (const transfer of [...ledger.in('unfinished'), ...ledger.in('elsewhere')]) {
+      known.set(works.get(transfer.id)?.unfinished?.id, transfer)
     }
-    transfers.value = transfers.value.filter(isLeft)
-    for (const upload of list) show(upload)
+    const ours = new Set([...works.values()].map(({ uploadId }) => uploadId))
+    const left = list.filter(({ id }) => !ours.has(id))
+    const fresh = left.filter(({ id }) => !known.has(id)).map((upload) => show(upload))
+    const gone = new Set(known.values())
+    for (const upload of left) {
+      const transfer = known.get(upload.id)
+      if (transfer) showAgain(transfer, upload)
+      if (transfer) gone.delete(transfer)
+    }
+    for (const { id } of gone) works.delete(id)
+    ledger.remove(gone)
+    ledger.add(fresh)
   }
 
-  function show(upload: Unfinished) {
+  function show(upload: Unfinished): Transfer {
+    const { name, parent, size, sent, begun, remembered } = upload
     const state = upload.elsewhere ? 'elsewhere' : 'unfinished'
-    const { name, parent, size, sent, begun } = upload
-    const known = transfers.value.find(({ id }) => works.get(id)?.unfinished?.id === upload.id)
-    const isOurs = [...works.values()].some(({ uploadId }) => uploadId === upload.id)
-    if (isOurs) return
-    if (!known) put({ name, parent, size, sent, begun, state }, { unfinished: upload, onConflict: 'fail' })
-    else if (known.state === 'unfinished' || known.state === 'elsewhere')
-      Object.assign(known, { sent, state })
-    if (upload.elsewhere && known?.state !== 'elsewhere') whenFree(upload.id).then(restore)
+    if (upload.elsewhere) whenFree(upload.id).then(restore)
+    const { path, onConflict = 'fail' } = remembered?.known ?? {}
+    const facts = { name: path ?? name, parent, size, sent, begun, state } as const
+    return make(facts, { unfinished: upload, path, onConflict })
+  }
+
+  function showAgain(transfer: Transfer, upload: Unfinished) {
+    const isElsewhere = transfer.state === 'elsewhere'
+    transfer.sent = upload.sent
+    ledger.move(transfer, upload.elsewhere ? 'elsewhere' : 'unfinished')
+    if (upload.elsewhere && !isElsewhere) whenFree(upload.id).then(restore)
   }
 
   /** Takes up what only waited for `cause` to pass. */
   function takeUp(cause: (problem: Problem) => boolean) {
-    for (const transfer of transfers.value) {
-      if (transfer.state === 'failed' && transfer.problem && cause(transfer.problem)) resume(transfer)
+    for (const transfer of [...ledger.in('failed')]) {
+      if (transfer.problem && cause(transfer.problem)) resume(transfer)
     }
   }
 
@@ -305,14 +383,17 @@ export const useTransfers = defineStore('transfers', () => {
     transfers,
     landed,
     active,
-    sent,
-    size,
+    failed,
+    unfinished,
     conflicts,
+    /** All where they are few; else as many of those that matter most. */
+    first: (limit: number) => ledger.first(limit),
     add,
     goOnWith,
     pause,
     resume,
     settle,
+    settleAll,
     cancel,
     clearDone,
     restore,
@@ -322,14 +403,4 @@ export const useTransfers = defineStore('transfers', () => {
 function metadata({ path, onConflict }: Work, file: File, parent: string): Record<string, string> {
   const about = { filename: file.name, filetype: file.type, parent, on_conflict: onConflict }
   return path ? { ...about, relativePath: path } : about
-}
-
-/** The same file on its way to the same place. */
-function fingerprint(
-  { path, onConflict }: Pick<Work, 'path' | 'onConflict'>,
-  file: File,
-  parent: string,
-): string {
-  const place = [parent, path ?? file.name, onConflict]
-  return ['campusdisk', ...place, file.size, file.lastModified].join('|')
 }

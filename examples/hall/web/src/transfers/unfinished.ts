@@ -3,6 +3,9 @@ import { defaultOptions } from 'tus-js-client'
 import { api, ask } from '@/api/client'
 import { address } from '@/hall'
 
+import { heldUploads } from './hold'
+import { readFingerprint, type Known } from './picked'
+
 /** An upload that began in some window and has not ended. */
 export interface Unfinished {
   id: string
@@ -13,12 +16,18 @@ export interface Unfinished {
   sent: number
   begun: string
   /** What this browser knows of the file, where it began here. */
-  remembered?: { key: string; fingerprint: string }
+  remembered?: Remembered
   /** Whether another window of this browser has it now. */
   elsewhere: boolean
 }
 
+interface Remembered {
+  key: string
+  known: Known
+}
+
 const PAGE_ITEMS = 200
+const FORGOTTEN_MS = 30 * 24 * 3600 * 1000
 
 /** The caller's unfinished uploads, as the hall has them. */
 export async function unfinishedUploads(): Promise<Unfinished[]> {
@@ -50,8 +59,8 @@ export async function unfinishedUploads(): Promise<Unfinished[]> {
 /** Why a file can't be what was begun: it is another one, or has been changed since. */
 export function mismatch(upload: Unfinished, file: File): 'otherFile' | 'fileChanged' | undefined {
   if (file.name !== upload.name) return 'otherFile'
-  const known = upload.remembered?.fingerprint
-  const isChanged = known !== undefined && !known.endsWith(`|${file.size}|${file.lastModified}`)
+  const known = upload.remembered?.known
+  const isChanged = known !== undefined && known.lastModified !== file.lastModified
   return file.size !== upload.size || isChanged ? 'fileChanged' : undefined
 }
 
@@ -61,39 +70,15 @@ export function uploadId(url: string): string {
 }
 
 /** What tus-js-client has stored in this browser, by upload. */
-async function rememberedUploads(): Promise<Map<string, { key: string; fingerprint: string }>> {
+async function rememberedUploads(): Promise<Map<string, Remembered>> {
   const stored = await defaultOptions.urlStorage.findAllUploads()
-  return new Map(
-    stored.flatMap(({ uploadUrl, urlStorageKey: key }) => {
-      const [, known] = /^tus::(.*)::\d+$/s.exec(key) ?? []
-      return uploadUrl && known ? [[uploadId(uploadUrl), { key, fingerprint: known }] as const] : []
-    }),
-  )
-}
-
-const LOCK = 'campusdisk.upload.'
-
-/**
- * Takes an upload for this window, until what is given back is called or the window is closed; nothing where another
- * window has it. Two windows that send one upload would stop one another again and again.
- */
-export function hold(id: string): Promise<(() => void) | undefined> {
-  // Pages without https have no locks: there a window can't know of the others.
-  if (!navigator.locks) return Promise.resolve(() => {})
-  return new Promise((taken) => {
-    navigator.locks.request(LOCK + id, { ifAvailable: true }, (lock) => {
-      if (!lock) return taken(undefined)
-      return new Promise<void>((release) => taken(release))
-    })
-  })
-}
-
-/** Waits until no window has an upload. */
-export async function whenFree(id: string): Promise<void> {
-  await navigator.locks?.request(LOCK + id, () => {})
-}
-
-async function heldUploads(): Promise<Set<string>> {
-  const { held = [] } = (await navigator.locks?.query()) ?? {}
-  return new Set(held.flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])))
+  const remembered = new Map<string, Remembered>()
+  for (const { uploadUrl, urlStorageKey: key, creationTime } of stored) {
+    const known = readFingerprint(/^tus::(.*)::\d+$/s.exec(key)?.[1] ?? '')
+    if (!uploadUrl || !known) continue
+    // A hall has long given up what is as old as this; the browser's room is small.
+    if (Date.now() - Date.parse(creationTime) > FORGOTTEN_MS) defaultOptions.urlStorage.removeUpload(key)
+    else remembered.set(uploadId(uploadUrl), { key, known })
+  }
+  return remembered
 }

@@ -3,7 +3,7 @@ import { ref } from 'vue'
 
 import type { Problem } from '@/api/problem'
 import { address } from '@/hall'
-import type { Picked } from '@/stores/transfers'
+import type { Picked } from '@/transfers/picked'
 import { problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
 
 export interface Dropped {
