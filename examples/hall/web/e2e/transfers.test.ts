@@ -109,6 +109,8 @@ test('a second window leaves an upload to the first, and takes it over when that
 }) => {
   const person = await arrive()
   const file = await sending(hall, person)
+  // Time for the second window to look.
+  await throttle(person.page, MB)
   const second = await person.context.newPage()
   await second.goto('transfers')
   await second.getByText('in another window').waitFor()
