@@ -13,7 +13,7 @@ use campusdisk_core::catalog::record::{
 };
 use campusdisk_core::catalog::{
     BlobStep, Bound, Bulk, Catalog, Change, ChangeSet, ChildrenQuery, Counter, Cursor, Expect, Ledger,
-    Metadata, Order, SearchQuery, Sort,
+    Metadata, Only, Order, SearchQuery, Sort,
 };
 use campusdisk_core::storage::{BlobKey, StoreName};
 use campusdisk_core::{
@@ -216,11 +216,11 @@ async fn large_folder(folder: &Path, files: u32) -> Fallible<()> {
     println!("{files} files put in {:.1?}", started.elapsed());
     for sort in [Sort::Name, Sort::Size, Sort::Modified] {
         for order in [Order::Ascending, Order::Descending] {
-            for category in [None, Some(Category::Audio)] {
+            for only in [None, Some(Only::Files(Category::Audio))] {
                 let query = ChildrenQuery {
                     sort,
                     order,
-                    category,
+                    only,
                     after: None,
                     limit: 200,
                 };
@@ -248,7 +248,7 @@ async fn pages(catalog: &SqlCatalog, root: NodeId, mut query: ChildrenQuery, mid
     let (later, _) = timed_page(catalog, root, &query).await?;
     println!(
         "{:?} {:?} {:?}: first page of {rows} rows {first:.2?}, after {seen} rows {later:.2?}",
-        query.sort, query.order, query.category
+        query.sort, query.order, query.only
     );
     Ok(())
 }

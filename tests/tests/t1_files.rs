@@ -104,12 +104,18 @@ async fn lists_come_in_pages_in_every_order() {
     for (name, size) in [("b", 3), ("a", 5), ("c", 1), ("d", 2)] {
         ada.put(&root, name, vec![b'x'; size]).await;
     }
+    for name in ["z", "y", "x", "w"] {
+        ada.folder(&root, name).await;
+    }
     for (query, expected) in [
-        ("sort=name", "abcd"),
-        ("sort=name&order=desc", "dcba"),
-        ("sort=size", "cdba"),
-        ("sort=size&order=desc", "abdc"),
-        ("sort=modified", "bacd"),
+        ("sort=name", "abcdwxyz"),
+        ("sort=name&order=desc", "zyxwdcba"),
+        ("sort=size", "wxyzcdba"),
+        ("sort=size&order=desc", "abdczyxw"),
+        ("sort=modified", "bacdzyxw"),
+        ("category=folder", "wxyz"),
+        ("category=folder&sort=modified", "zyxw"),
+        ("category=image", ""),
     ] {
         let (mut names, mut after) = (String::new(), String::new());
         loop {
@@ -130,7 +136,13 @@ async fn lists_come_in_pages_in_every_order() {
         }
         assert_eq!(names, expected, "{query}");
     }
-    for query in ["limit=0", "limit=1001", "limit=x", "after=nonsense"] {
+    for query in [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "after=nonsense",
+        "category=folders",
+    ] {
         ada.get(&format!("/api/v1/nodes/{root}/children?{query}"))
             .await
             .expect_problem(400, "invalid_input");

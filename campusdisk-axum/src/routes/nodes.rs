@@ -4,7 +4,7 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use campusdisk_core::catalog::record::{Category, Node};
-use campusdisk_core::catalog::{ChildrenQuery, Order, Sort};
+use campusdisk_core::catalog::{ChildrenQuery, Only, Order, Sort};
 use campusdisk_core::{
     Desk, EntityTag, EntityTags, Error, ErrorKind, Listing, NodeId, NodeUpdate, Place, Preconditions,
     Purpose, Validators, Verdict,
@@ -91,7 +91,8 @@ async fn delete(
     get, path = "/api/v1/nodes/{id}/children", tag = "files",
     params(
         ("id" = String, Path), ("sort" = Option<String>, Query, description = "name, size or modified"),
-        ("order" = Option<String>, Query, description = "asc or desc"), ("category" = Option<String>, Query),
+        ("order" = Option<String>, Query, description = "asc or desc"),
+        ("category" = Option<String>, Query, description = "only such files; \"folder\" for folders alone"),
         ("limit" = Option<u32>, Query), ("after" = Option<String>, Query),
     ),
     responses((status = 200, body = Items<NodeBody>), (status = 400, body = ProblemDocument)),
@@ -206,7 +207,7 @@ impl FolderQuery {
         Ok(ChildrenQuery {
             sort,
             order,
-            category: category(self.category.as_deref())?,
+            only: only(self.category.as_deref())?,
             after: self
                 .after
                 .as_deref()
@@ -214,6 +215,17 @@ impl FolderQuery {
                 .transpose()?,
             limit: self.limit.items(state),
         })
+    }
+}
+
+/// What a listing is narrowed to: a category of files, or folders.
+///
+/// # Errors
+/// 400 for any other word.
+fn only(word: Option<&str>) -> Result<Option<Only>> {
+    match word {
+        Some("folder") => Ok(Some(Only::Folders)),
+        word => Ok(category(word)?.map(Only::Files)),
     }
 }
 

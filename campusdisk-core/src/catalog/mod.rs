@@ -16,7 +16,7 @@ pub use self::change::{
     BlobStep, Bound, Bulk, BulkOutcome, Change, ChangeSet, Committed, Counter, Expect, Extension, Record,
     RecordKey,
 };
-pub use self::query::{ChildrenQuery, Cursor, Order, Page, SearchQuery, Sort, SortValue, SweepQuery};
+pub use self::query::{ChildrenQuery, Cursor, Only, Order, Page, SearchQuery, Sort, SortValue, SweepQuery};
 use self::record::{
     Blob, Content, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket, Upload, Version,
 };

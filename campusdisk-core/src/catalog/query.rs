@@ -1,6 +1,6 @@
 //! What pages are asked for by.
 
-use super::record::{BlobState, Category, Node};
+use super::record::{BlobState, Category, Node, NodeKind};
 use crate::{DriveId, NameKey, NodeId, Timestamp};
 
 /// Rows and where to go on.
@@ -69,6 +69,25 @@ impl Cursor {
     }
 }
 
+/// Which kind of children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Folders.
+    Folders,
+    /// Files of this category.
+    Files(Category),
+}
+
+impl Only {
+    /// Whether this is one of them.
+    pub fn takes(self, node: &Node) -> bool {
+        match self {
+            Self::Folders => node.kind == NodeKind::Folder,
+            Self::Files(category) => node.kind == NodeKind::File && node.category == category,
+        }
+    }
+}
+
 /// Which children of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildrenQuery {
@@ -76,8 +95,8 @@ pub struct ChildrenQuery {
     pub sort: Sort,
     /// Up or down.
     pub order: Order,
-    /// Only files of this category.
-    pub category: Option<Category>,
+    /// Only these; all without it.
+    pub only: Option<Only>,
     /// Only what comes after this row; its value is of the kind that `sort` says.
     pub after: Option<Cursor>,
     /// At most so many rows.
@@ -90,7 +109,7 @@ impl ChildrenQuery {
         Self {
             sort: Sort::Name,
             order: Order::Ascending,
-            category: None,
+            only: None,
             after: None,
             limit,
         }

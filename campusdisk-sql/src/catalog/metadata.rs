@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use campusdisk_core::catalog::record::{
     Content, Drive, Member, Node, NodeKind, Role, Subject, Upload, Version,
 };
-use campusdisk_core::catalog::{ChildrenQuery, Metadata, Order, SearchQuery, Sort, SortValue};
+use campusdisk_core::catalog::{ChildrenQuery, Metadata, Only, Order, SearchQuery, Sort, SortValue};
 use campusdisk_core::{AccountId, ContentId, DriveId, EntryName, NodeId, Result, UploadId};
 
 use super::SqlCatalog;
@@ -243,21 +243,23 @@ pub(super) fn children(dialect: Dialect, parent: NodeId, asked: &ChildrenQuery) 
         Sort::Size => ("size", Some("size_bytes")),
         Sort::Modified => ("modified", Some("modified")),
     };
-    let what = if asked.category.is_some() {
-        "files"
-    } else {
-        "nodes"
+    let what = match asked.only {
+        None => "nodes",
+        Some(Only::Folders) => "folders",
+        Some(Only::Files(_)) => "files",
     };
     let index = dialect.by_index(&format!("{what}_by_{order}"));
     let mut query = Query::new(format!("SELECT {} FROM nodes{index}", NODES.columns));
     query.bind(" WHERE parent = ", |args| args.push_id(Some(parent.as_u128())));
     query.say(" AND trashed_at IS NULL");
-    if let Some(category) = asked.category {
-        // The kind is written out, not bound: only then does the partial index fit.
-        query.bind(" AND kind = 'file' AND category = ", |args| {
+    // The kind is written out, not bound: only then does the partial index fit.
+    match asked.only {
+        None => &mut query,
+        Some(Only::Folders) => query.say(" AND kind = 'folder'"),
+        Some(Only::Files(category)) => query.bind(" AND kind = 'file' AND category = ", |args| {
             args.push_text(Some(category.as_str()));
-        });
-    }
+        }),
+    };
     let (beyond, direction) = match asked.order {
         Order::Ascending => (">", ""),
         Order::Descending => ("<", " DESC"),

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use campusdisk_core::catalog::record::{Category, Subject};
 use campusdisk_core::catalog::{
-    ChildrenQuery, Cursor, Ledger, Metadata, Order, SearchQuery, Sharing, Sort, SortValue, SweepQuery, Trash,
+    ChildrenQuery, Cursor, Ledger, Metadata, Only, Order, SearchQuery, Sharing, Sort, SortValue, SweepQuery,
+    Trash,
 };
 use campusdisk_core::storage::{BlobKey, StoreName};
 use campusdisk_core::{
@@ -121,12 +122,12 @@ async fn every_page_of_children_walks_the_index_of_its_sort() {
     ];
     for (sort, value, by) in sorts {
         for order in [Order::Ascending, Order::Descending] {
-            for category in [None, Some(Category::Image)] {
+            for only in [None, Some(Only::Folders), Some(Only::Files(Category::Image))] {
                 for after in [None, Some((value.clone(), name_key()))] {
                     let query = ChildrenQuery {
                         sort,
                         order,
-                        category,
+                        only,
                         after: after.map(|(value, name)| Cursor { value, name }),
                         limit: 100,
                     };
@@ -136,9 +137,10 @@ async fn every_page_of_children_walks_the_index_of_its_sort() {
                     for (sql, plan) in asked {
                         assert_no_scan(&sql, &plan);
                         assert_no_sort(&sql, &plan);
-                        let index = match query.category {
+                        let index = match query.only {
                             None => format!("nodes_by_{by} (parent=?"),
-                            Some(_) => format!("files_by_{by} (parent=? AND category=?"),
+                            Some(Only::Folders) => format!("folders_by_{by} (parent=?"),
+                            Some(Only::Files(_)) => format!("files_by_{by} (parent=? AND category=?"),
                         };
                         assert!(plan.iter().any(|line| line.contains(&index)), "{sql}\n{plan:#?}");
                         // With a cursor the walk begins there, not at the folder's first row.

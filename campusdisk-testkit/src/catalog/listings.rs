@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use campusdisk_core::catalog::record::{Category, Drive, Node, NodeKind};
-use campusdisk_core::catalog::{Catalog, Change, ChildrenQuery, Cursor, Order, RecordKey, SearchQuery, Sort};
+use campusdisk_core::catalog::{
+    Catalog, Change, ChildrenQuery, Cursor, Only, Order, RecordKey, SearchQuery, Sort,
+};
 use campusdisk_core::{DriveId, NodeId};
 
 use super::desk::{Desk, at, name, names, trashed};
@@ -40,11 +42,13 @@ async fn mixed_folder(desk: &Desk, drive: &Drive) -> Vec<Node> {
 }
 
 /// The listing as a plain sort.
-fn plainly(nodes: &[Node], sort: Sort, order: Order, category: Option<Category>) -> Vec<Node> {
+fn plainly(nodes: &[Node], sort: Sort, order: Order, only: Option<Only>) -> Vec<Node> {
     let mut rows: Vec<_> = nodes
         .iter()
-        .filter(|node| {
-            category.is_none_or(|category| node.kind == NodeKind::File && node.category == category)
+        .filter(|node| match only {
+            None => true,
+            Some(Only::Folders) => node.kind == NodeKind::Folder,
+            Some(Only::Files(category)) => node.kind == NodeKind::File && node.category == category,
         })
         .cloned()
         .collect();
@@ -78,29 +82,30 @@ pub async fn m1_pages_of_children_hold_every_row_once_in_order(catalog: Arc<dyn 
     let desk = Desk::new(catalog);
     let drive = desk.drive().await;
     let nodes = mixed_folder(&desk, &drive).await;
-    let categories = [
+    let narrowed = [
         None,
-        Some(Category::Image),
-        Some(Category::Other),
-        Some(Category::Audio),
+        Some(Only::Folders),
+        Some(Only::Files(Category::Image)),
+        Some(Only::Files(Category::Other)),
+        Some(Only::Files(Category::Audio)),
     ];
     for sort in SORTS {
         for order in ORDERS {
-            for category in categories {
+            for only in narrowed {
                 for limit in [1, 7, 60, 1000] {
                     let query = ChildrenQuery {
                         sort,
                         order,
-                        category,
+                        only,
                         after: None,
                         limit,
                     };
                     let rows = pages(&desk, drive.root, query).await;
-                    let expected = plainly(&nodes, sort, order, category);
+                    let expected = plainly(&nodes, sort, order, only);
                     assert_eq!(
                         names(&rows),
                         names(&expected),
-                        "{sort:?} {order:?} {category:?} {limit}"
+                        "{sort:?} {order:?} {only:?} {limit}"
                     );
                     assert_eq!(rows, expected);
                 }

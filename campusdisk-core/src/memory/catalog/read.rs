@@ -5,11 +5,10 @@ use async_trait::async_trait;
 use super::MemoryCatalog;
 use super::state::State;
 use crate::catalog::record::{
-    Blob, Category, Content, Drive, Event, Lease, Member, Node, NodeKind, Role, Setting, Share, Subject,
-    Ticket, Upload, Version,
+    Blob, Content, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket, Upload, Version,
 };
 use crate::catalog::{
-    ChildrenQuery, Cursor, Ledger, Metadata, Order, SearchQuery, Sharing, SortValue, SweepQuery, Trash,
+    ChildrenQuery, Cursor, Ledger, Metadata, Only, Order, SearchQuery, Sharing, SortValue, SweepQuery, Trash,
 };
 use crate::storage::{BlobKey, StoreName};
 use crate::{
@@ -73,7 +72,7 @@ impl Metadata for MemoryCatalog {
 
     async fn children(&self, parent: NodeId, query: &ChildrenQuery) -> Result<Vec<Node>> {
         let mut rows = self.with(|state| state.live_children(parent));
-        rows.retain(|node| is_of(node, query.category));
+        rows.retain(|node| query.only.is_none_or(|only| only.takes(node)));
         let place = |node: &Node| place(&Cursor::after(node, query.sort));
         rows.sort_by_cached_key(place);
         if let Some(after) = &query.after {
@@ -103,7 +102,12 @@ impl Metadata for MemoryCatalog {
             let mut found: Vec<_> = state
                 .nodes
                 .values()
-                .filter(|node| query.drives.contains(&node.drive) && is_of(node, query.category))
+                .filter(|node| {
+                    query.drives.contains(&node.drive)
+                        && query
+                            .category
+                            .is_none_or(|category| Only::Files(category).takes(node))
+                })
                 .filter(|node| node.name.folded().contains(&query.text))
                 .filter(|node| state.upwards(node.id).all(|node| node.trashed.is_none()))
                 .map(|node| ((node.name.key(), node.id), node))
@@ -331,10 +335,6 @@ impl State {
 
 fn page<'a, T: Clone + 'a>(rows: impl Iterator<Item = &'a T>, limit: u32) -> Vec<T> {
     rows.take(limit as usize).cloned().collect()
-}
-
-fn is_of(node: &Node, category: Option<Category>) -> bool {
-    category.is_none_or(|category| node.kind == NodeKind::File && node.category == category)
 }
 
 /// Where a row stands in a listing: by the sort's value, then by name.
