@@ -1,3 +1,4 @@
+import { pretendLongFolder } from './support/long-folder'
 import { expect, PASSWORD, test } from './support/test'
 
 /** Puts files into the own drive, past the page; gives the names. */
@@ -41,6 +42,31 @@ test('a list is printed with all its rows, light, without what can be pressed', 
   await page.evaluate(() => window.dispatchEvent(new Event('afterprint')))
   await page.emulateMedia({ media: 'screen' })
   await page.waitForFunction(() => document.querySelectorAll('.node-row').length < 60)
+})
+
+test('rows that were not read yet are printed too, and a print that leaves some out says so', async ({
+  hall,
+  arrive,
+}) => {
+  hall.addAccount('ada')
+  const person = await arrive({ locale: 'zh-CN' })
+  const { page } = person
+  const names = Array.from({ length: 4500 }, (_, index) => `file ${String(index).padStart(4, '0')}`)
+  await pretendLongFolder(page, names)
+  await person.signIn('ada', PASSWORD)
+  await page.getByRole('link', { name: 'file 0000' }).focus()
+  const printed = page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        window.print = () => {
+          window.dispatchEvent(new Event('beforeprint'))
+          requestAnimationFrame(() => resolve(document.querySelectorAll('.node-row').length))
+        }
+      }),
+  )
+  await page.keyboard.press('Control+p')
+  expect(await printed).toBe(2000)
+  await page.getByText('仅打印前 2,000 行').waitFor()
 })
 
 test('every time is said in the zone of who reads it', async ({ hall, arrive }) => {

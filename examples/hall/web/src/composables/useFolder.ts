@@ -97,8 +97,8 @@ export function useFolder(id: Ref<string | undefined>) {
     })
   }
 
-  /** Reads all that is left. What was read counts also where the rest is refused. */
-  async function readAll() {
+  /** Reads all that is left, or until so many are there. What was read counts also where the rest is refused. */
+  async function readAll(most = Infinity) {
     const folderId = id.value
     if (!folderId || !next.value) return
     await run(async (isCurrent) => {
@@ -106,7 +106,7 @@ export function useFolder(id: Ref<string | undefined>) {
       const read = [...items.value]
       let after = next.value
       try {
-        while (after) {
+        while (after && read.length < most) {
           reading.value = read.length
           const more = await page(folderId, MAX_PAGE_ITEMS, after)
           if (!isCurrent()) return
