@@ -117,6 +117,10 @@ impl AccountStore for MemoryAccountStore {
                 .with_member
                 .as_ref()
                 .is_none_or(|account| tables.is_member(account, &group.id))
+                && query
+                    .contains
+                    .as_deref()
+                    .is_none_or(|part| group.name.key().contains(part))
         };
         let groups = tables.groups.values().filter(wanted);
         let sorted: BTreeMap<_, _> = groups.map(|group| (group.name.key(), group)).collect();
@@ -179,6 +183,13 @@ impl Tables {
                 done_if(known, Commit::Stale)
             }
             AccountChange::PutGroup(group) => self.put_group(group),
+            AccountChange::RenameGroup { group, name } => match self.groups.get(group).cloned() {
+                Some(known) => self.put_group(&Group {
+                    name: name.clone(),
+                    ..known
+                }),
+                None => Commit::Stale,
+            },
             AccountChange::Join { group, account } => {
                 let known = self.groups.contains_key(group) && self.accounts.contains_key(account);
                 self.members.insert((account.clone(), group.clone()));

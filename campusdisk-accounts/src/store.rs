@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use campusdisk_core::{AccountId, GroupId, Result, Timestamp};
 
-use crate::{AccountRecord, AppToken, Group, SecretHash, Session, TokenId};
+use crate::{AccountRecord, AppToken, Group, GroupName, SecretHash, Session, TokenId};
 
 /// Keeps accounts. The contract is between a store and this crate; users call [`Accounts`](crate::Accounts).
 ///
@@ -29,7 +29,8 @@ use crate::{AccountRecord, AppToken, Group, SecretHash, Session, TokenId};
 ///   before they are counted, at most so many. Groups likewise by their name's key, tokens by id, sessions by
 ///   `created`, the newest first (equal ones by id, descending).
 /// * **A12** Group names' keys are unique: [`Commit::GroupNameTaken`]. A group that ends takes its memberships along;
-///   joining a group or account that is not there is [`Commit::Stale`], joining twice is joining once.
+///   joining a group or account that is not there, and renaming a group that is not, is [`Commit::Stale`]; joining
+///   twice is joining once.
 /// * **A13** There is at most one setup token: the one put last, until it is ended.
 /// * **A14** `EndExpired` ends exactly the sessions and tokens whose `expires` is not after the given time.
 #[async_trait]
@@ -95,6 +96,8 @@ pub struct AccountQuery {
 pub struct GroupQuery {
     /// Only those this account is in.
     pub with_member: Option<AccountId>,
+    /// Only those whose name's key has this folded text in it.
+    pub contains: Option<String>,
     /// Only those whose name's key comes after this one.
     pub after: Option<String>,
     /// At most so many.
@@ -191,6 +194,13 @@ pub enum AccountChange {
     EndTokens(AccountId),
     /// Makes a group.
     PutGroup(Group),
+    /// Gives a group another name.
+    RenameGroup {
+        /// Which group.
+        group: GroupId,
+        /// What people call it now.
+        name: GroupName,
+    },
     /// Ends a group.
     EndGroup(GroupId),
     /// Makes an account a member.

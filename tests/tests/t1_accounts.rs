@@ -436,3 +436,21 @@ async fn administrators_lock_promote_and_set_passwords_and_quotas() {
     ada.get("/api/v1/me").await.expect(401);
     root.patch(&path, json!({"quota": 1})).await.expect(400);
 }
+
+#[tokio::test]
+async fn administrators_see_what_each_person_s_own_drive_keeps() {
+    let hall = Hall::start().await;
+    let (root, ada) = (hall.administrator("root"), hall.account("ada"));
+    let folder = ada.own_drive().await["root"].as_str().unwrap().to_owned();
+    let file = format!("/api/v1/nodes/{folder}/children/notes.txt");
+    for bytes in ["a", "two versions"] {
+        ada.send("PUT", &file, &[], bytes).await;
+    }
+    let listed = root.get("/api/v1/admin/accounts").await.expect(200).json();
+    let used = listed["items"].as_array().unwrap().iter();
+    let used: Vec<_> = used
+        .map(|person| (person["username"].clone(), person["used_bytes"].clone()))
+        .collect();
+    // The other one never had a drive.
+    assert_eq!(used, [(json!("ada"), json!(13)), (json!("root"), json!(0))]);
+}

@@ -32,6 +32,14 @@ pub enum NextSignIn {
     Keeps,
 }
 
+/// What is looked for, as it is compared; an empty text is none.
+pub(super) fn searched(search: Option<&str>) -> Result<Option<String>> {
+    if search.is_some_and(|text| text.len() > MAX_SEARCH_BYTES) {
+        return Err(Error::invalid("search", "is longer than 255 bytes"));
+    }
+    Ok(search.filter(|text| !text.is_empty()).map(fold))
+}
+
 impl Accounts {
     /// The accounts by user name; those that have `search` in their name, display name or address, if it is given.
     ///
@@ -43,11 +51,8 @@ impl Accounts {
         search: Option<&str>,
         page: Page<'_>,
     ) -> Result<Listed<Account>> {
-        if search.is_some_and(|text| text.len() > MAX_SEARCH_BYTES) {
-            return Err(Error::invalid("search", "is longer than 255 bytes"));
-        }
         let query = AccountQuery {
-            contains: search.filter(|text| !text.is_empty()).map(fold),
+            contains: searched(search)?,
             after: page_start(page)?,
             limit: page.limit + 1,
             ..AccountQuery::default()

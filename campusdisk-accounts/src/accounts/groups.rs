@@ -2,16 +2,21 @@
 
 use campusdisk_core::{AccountId, Error, ErrorKind, GroupId, Result};
 
+use super::admin::searched;
 use super::{Accounts, Listed, Page, listed, page_start, refusal};
 use crate::{Account, AccountChange, AccountQuery, Administrator, Commit, Group, GroupName, GroupQuery};
 
 impl Accounts {
-    /// The groups by name.
+    /// The groups by name; those that have `search` in it, if it is given.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) in `limit` or `after`.
-    pub async fn groups(&self, page: Page<'_>) -> Result<Listed<Group>> {
-        self.list_groups(None, page).await
+    /// [`InvalidInput`](ErrorKind::InvalidInput) in `limit`, `after` or `search`.
+    pub async fn groups(&self, search: Option<&str>, page: Page<'_>) -> Result<Listed<Group>> {
+        let query = GroupQuery {
+            contains: searched(search)?,
+            ..GroupQuery::default()
+        };
+        self.list_groups(query, page).await
     }
 
     /// The groups an account is in, by name.
@@ -19,14 +24,18 @@ impl Accounts {
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) in `limit` or `after`.
     pub async fn groups_of(&self, account: &AccountId, page: Page<'_>) -> Result<Listed<Group>> {
-        self.list_groups(Some(account.clone()), page).await
+        let query = GroupQuery {
+            with_member: Some(account.clone()),
+            ..GroupQuery::default()
+        };
+        self.list_groups(query, page).await
     }
 
-    async fn list_groups(&self, with_member: Option<AccountId>, page: Page<'_>) -> Result<Listed<Group>> {
+    async fn list_groups(&self, query: GroupQuery, page: Page<'_>) -> Result<Listed<Group>> {
         let query = GroupQuery {
-            with_member,
             after: page_start(page)?,
             limit: page.limit + 1,
+            ..query
         };
         let groups = self.store().groups(&query).await?;
         Ok(listed(groups, page.limit, |group: &Group| group.name.key()))
@@ -52,6 +61,23 @@ impl Accounts {
         };
         self.commit(&[AccountChange::PutGroup(group.clone())]).await?;
         Ok(group)
+    }
+
+    /// Gives a group another name.
+    ///
+    /// # Errors
+    /// * [`NotFound`](ErrorKind::NotFound) when there is no such group
+    /// * [`AlreadyExists`](ErrorKind::AlreadyExists) when another one has the name
+    pub async fn rename_group(&self, _by: &Administrator, id: &GroupId, name: GroupName) -> Result<Group> {
+        let rename = AccountChange::RenameGroup {
+            group: id.clone(),
+            name,
+        };
+        match self.store().commit(&[rename]).await? {
+            Commit::Done => self.group(id).await,
+            Commit::Stale => Err(Error::not_found()),
+            refused => Err(refusal(refused)),
+        }
     }
 
     /// Ends a group; its members stay accounts.
@@ -95,8 +121,8 @@ impl Accounts {
     pub async fn add_member(&self, _by: &Administrator, group: &GroupId, account: &AccountId) -> Result<()> {
         let mine = GroupQuery {
             with_member: Some(account.clone()),
-            after: None,
             limit: Page::MAX_LIMIT,
+            ..GroupQuery::default()
         };
         if self.store().groups(&mine).await?.len() >= Page::MAX_LIMIT as usize {
             return Err(Error::new(
@@ -120,13 +146,15 @@ impl Accounts {
     /// Makes an account no member; one that is none stays none.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such group or account.
     pub async fn remove_member(
         &self,
         _by: &Administrator,
         group: &GroupId,
         account: &AccountId,
     ) -> Result<()> {
+        self.group(group).await?;
+        self.record(account).await?;
         let leave = AccountChange::Leave {
             group: group.clone(),
             account: account.clone(),

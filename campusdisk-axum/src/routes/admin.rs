@@ -2,11 +2,11 @@
 
 use axum::Json as JsonAnswer;
 use axum::extract::{FromRequestParts, State};
-use campusdisk_accounts::{AccountUpdate, Administrator, NextSignIn, Page};
+use campusdisk_accounts::{Account, AccountUpdate, Administrator, Listed, NextSignIn, Page};
 use campusdisk_core::{AccountId, Actor};
 use http::StatusCode;
 use http::request::Parts;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Proof that an administrator asks.
-struct Admin(Administrator);
+pub(super) struct Admin(pub(super) Administrator);
 
 impl FromRequestParts<AppState> for Admin {
     type Rejection = Problem;
@@ -46,13 +46,13 @@ impl FromRequestParts<AppState> for Admin {
 #[utoipa::path(
     get, path = "/api/v1/admin/accounts", tag = "administration",
     params(("search" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
-    responses((status = 200, body = Items<AccountBody>), (status = 403, body = ProblemDocument)),
+    responses((status = 200, body = Items<PersonBody>), (status = 403, body = ProblemDocument)),
 )]
 async fn list(
     State(state): State<AppState>,
     Admin(by): Admin,
     Query(query): Query<AccountsQuery>,
-) -> Result<JsonAnswer<Items<AccountBody>>> {
+) -> Result<JsonAnswer<Items<PersonBody>>> {
     let page = Page {
         after: query.after.as_deref(),
         limit: query.limit.items(&state),
@@ -60,16 +60,16 @@ async fn list(
     let listed = state
         .accounts()?
         .admin_list(&by, query.search.as_deref(), page)
-        .await
-        .map_err(|error| {
-            // A cursor or a limit is part of how the list is asked for, not of what is in it.
-            match error.field() {
-                Some("after" | "limit") => Problem::from(error).with_status(StatusCode::BAD_REQUEST),
-                _ => error.into(),
-            }
-        })?;
+        .await;
+    let listed = page_asked(listed)?;
+    let ids: Vec<_> = listed.items.iter().map(|account| account.id.clone()).collect();
+    let used = state.disk().personal_usage(&ids).await?;
+    let person = |account: &Account| PersonBody {
+        account: account.into(),
+        used_bytes: used.get(&account.id).copied().unwrap_or_default(),
+    };
     Ok(JsonAnswer(Items {
-        items: listed.items.iter().map(AccountBody::from).collect(),
+        items: listed.items.iter().map(person).collect(),
         next: listed.next,
     }))
 }
@@ -137,8 +137,27 @@ async fn set_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A page as it was asked for. A cursor or a limit is part of how the list is asked for, not of what is in it.
+fn page_asked<T>(listed: campusdisk_core::Result<Listed<T>>) -> Result<Listed<T>> {
+    listed.map_err(|error| match error.field() {
+        Some("after" | "limit") => Problem::from(error).with_status(StatusCode::BAD_REQUEST),
+        _ => error.into(),
+    })
+}
+
+/// A page as it is answered.
+pub(super) fn listing<T, B: for<'a> From<&'a T>>(
+    listed: campusdisk_core::Result<Listed<T>>,
+) -> Result<Items<B>> {
+    let listed = page_asked(listed)?;
+    Ok(Items {
+        items: listed.items.iter().map(B::from).collect(),
+        next: listed.next,
+    })
+}
+
 /// A text that can be no id names no account.
-fn account_id(text: &str) -> Result<AccountId> {
+pub(super) fn account_id(text: &str) -> Result<AccountId> {
     AccountId::parse(text).map_err(|_| Problem::not_found())
 }
 
@@ -148,6 +167,17 @@ struct AccountsQuery {
     #[serde(default)]
     limit: Limit,
     after: Option<String>,
+}
+
+/// An account as a list of people has it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Person)]
+struct PersonBody {
+    /// The account.
+    #[serde(flatten)]
+    account: AccountBody,
+    /// What its own drive keeps: versions and trash too; 0 while it has none.
+    used_bytes: u64,
 }
 
 /// What changes of an account; what is missing stays.

@@ -7,6 +7,8 @@ pub(crate) mod admin;
 pub(crate) mod content;
 pub(crate) mod drives;
 pub(crate) mod drop_uploads;
+#[cfg(feature = "accounts")]
+pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod nodes;
 pub(crate) mod reserved;

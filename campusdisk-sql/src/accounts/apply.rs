@@ -1,7 +1,7 @@
 //! Changes of accounts as statements, in the transaction of the session.
 
 use campusdisk_accounts::{
-    AccountChange, AccountRecord, AppToken, Commit, Email, Group, SecretHash, Session as SignIn,
+    AccountChange, AccountRecord, AppToken, Commit, Email, Group, GroupName, SecretHash, Session as SignIn,
 };
 use campusdisk_core::{AccountId, Error, ErrorKind, GroupId};
 
@@ -48,6 +48,7 @@ async fn apply_one(session: &mut Session, change: &AccountChange) -> Outcome<()>
         AccountChange::PutSession(new) => put_session(session, new).await,
         AccountChange::PutToken(token) => put_token(session, token).await,
         AccountChange::PutGroup(group) => put_group(session, group).await,
+        AccountChange::RenameGroup { group, name } => rename_group(session, group, name).await,
         AccountChange::Join { group, account } => join(session, group, account).await,
         ending => end(session, ending).await,
     }
@@ -205,9 +206,7 @@ async fn put_token(session: &mut Session, token: &AppToken) -> Outcome<()> {
 }
 
 async fn put_group(session: &mut Session, group: &Group) -> Outcome<()> {
-    let sql = "SELECT id FROM account_groups WHERE name_key = $1 AND id <> $2";
-    let args = Args::new().text(&group.name.key()).text(group.id.as_str());
-    refuse_unless(session.row(sql, args).await?.is_none(), Commit::GroupNameTaken)?;
+    expect_name_free(session, &group.id, &group.name).await?;
     let sql = "INSERT INTO account_groups (id, name, name_key, created) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (id) DO UPDATE SET name = $2, name_key = $3, created = $4";
     let args = Args::new()
@@ -219,15 +218,33 @@ async fn put_group(session: &mut Session, group: &Group) -> Outcome<()> {
     Ok(())
 }
 
+async fn rename_group(session: &mut Session, group: &GroupId, name: &GroupName) -> Outcome<()> {
+    expect_group(session, group).await?;
+    expect_name_free(session, group, name).await?;
+    let sql = "UPDATE account_groups SET name = $2, name_key = $3 WHERE id = $1";
+    let args = Args::new()
+        .text(group.as_str())
+        .text(name.as_str())
+        .text(&name.key());
+    session.execute(sql, args).await?;
+    Ok(())
+}
+
+async fn expect_name_free(session: &mut Session, group: &GroupId, name: &GroupName) -> Outcome<()> {
+    let sql = "SELECT id FROM account_groups WHERE name_key = $1 AND id <> $2";
+    let args = Args::new().text(&name.key()).text(group.as_str());
+    refuse_unless(session.row(sql, args).await?.is_none(), Commit::GroupNameTaken)
+}
+
+async fn expect_group(session: &mut Session, group: &GroupId) -> Outcome<()> {
+    let sql = "SELECT id FROM account_groups WHERE id = $1";
+    let found = session.row(sql, Args::new().text(group.as_str())).await?;
+    refuse_unless(found.is_some(), Commit::Stale)
+}
+
 async fn join(session: &mut Session, group: &GroupId, account: &AccountId) -> Outcome<()> {
     expect_account(session, account).await?;
-    let found = session
-        .row(
-            "SELECT id FROM account_groups WHERE id = $1",
-            Args::new().text(group.as_str()),
-        )
-        .await?;
-    refuse_unless(found.is_some(), Commit::Stale)?;
+    expect_group(session, group).await?;
     let sql = "INSERT INTO account_memberships (account, in_group) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     session
         .execute(sql, Args::new().text(account.as_str()).text(group.as_str()))

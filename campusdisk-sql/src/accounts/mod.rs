@@ -128,6 +128,11 @@ impl AccountStore for SqlAccountStore {
         }
         args.push_text(Some(query.after.as_deref().unwrap_or_default()));
         sql += &format!(" WHERE g.name_key > ${}", args.len());
+        if let Some(part) = &query.contains {
+            args.push_text(Some(part));
+            let part = format!("${}", args.len());
+            sql += &format!(" AND {}", self.database.dialect().contains("g.name_key", &part));
+        }
         args.push_int(Some(query.limit.into()));
         sql += &format!(" ORDER BY g.name_key LIMIT ${}", args.len());
         self.list(sql, args, rows::group).await

@@ -114,9 +114,12 @@ macro_rules! accounts_cases {
             a11_a_search_filters_before_it_counts
             a11_members_are_listed_by_key
             a11_groups_are_listed_in_pages_by_key
+            a11_a_search_of_groups_filters_before_it_counts
             a11_tokens_are_listed_oldest_first
             a11_sessions_are_listed_newest_first
             a12_group_names_are_unique_by_key
+            a12_a_renamed_group_keeps_its_members_and_frees_its_name
+            a12_nothing_is_renamed_that_is_not_there_or_to_a_taken_name
             a12_a_group_that_ends_takes_its_memberships_along
             a12_nobody_joins_what_is_not_there
             a12_joining_and_leaving_count_once

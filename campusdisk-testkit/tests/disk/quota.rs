@@ -1,6 +1,6 @@
 //! Quotas and limits.
 
-use campusdisk_core::catalog::record::DriveKind;
+use campusdisk_core::catalog::record::{DriveKind, Role, Subject};
 use campusdisk_core::{AccountId, Actor, AppendOptions, Desk, ErrorKind, PutOptions, UploadSpec};
 
 use crate::fixture::{Fixture, append, kind, name, pattern, policy, put, upload};
@@ -195,4 +195,32 @@ async fn an_upload_whose_folder_moves_to_another_drive_frees_the_drive_it_reserv
         .unwrap();
     assert_eq!(counters(&desk).await, (0, 0));
     fixture.assert_settles().await;
+}
+
+#[tokio::test]
+async fn what_several_accounts_use_is_read_at_once_and_only_of_their_own_drives() {
+    let fixture = Fixture::new().await;
+    let (alice, root) = fixture.alice().await;
+    put(&alice, root, "f", &pattern(700)).await.unwrap();
+    let bob = fixture.desk("bob");
+    let home = bob.home().await.unwrap();
+    put(&bob, home.root, "f", &pattern(300)).await.unwrap();
+    let [mine, his, nobodys] = ["alice", "bob", "carol"].map(|name| AccountId::parse(name).unwrap());
+    // She may read his drive, and a department's; neither is hers.
+    let reads = (Subject::Account(mine.clone()), Role::Reader);
+    fixture
+        .disk
+        .set_member(home.id, reads.0.clone(), Some(reads.1))
+        .await
+        .unwrap();
+    fixture
+        .disk
+        .create_drive(DriveKind::Departmental, "Physics", None, &[reads])
+        .await
+        .unwrap();
+    let usage = async |accounts: &[AccountId]| fixture.disk.personal_usage(accounts).await.unwrap();
+    let all = usage(&[mine.clone(), his.clone(), nobodys]).await;
+    assert_eq!(all, [(mine.clone(), 700), (his, 300)].into());
+    assert_eq!(usage(std::slice::from_ref(&mine)).await, [(mine, 700)].into());
+    assert!(usage(&[]).await.is_empty());
 }

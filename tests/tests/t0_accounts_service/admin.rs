@@ -307,7 +307,10 @@ async fn groups_reach_the_principal_of_their_members_at_once() {
         .unwrap();
     world.accounts.delete_group(&OPERATOR, &physics.id).await.unwrap();
     assert_eq!(groups().await, []);
-    assert_eq!(world.accounts.groups(Page::default()).await.unwrap().items, []);
+    assert_eq!(
+        world.accounts.groups(None, Page::default()).await.unwrap().items,
+        []
+    );
 }
 
 #[tokio::test]

@@ -130,6 +130,7 @@ pub async fn a11_groups_are_listed_in_pages_by_key(harness: &dyn AccountsHarness
             with_member: with_member.map(account_id),
             after: after.map(str::to_owned),
             limit,
+            ..GroupQuery::default()
         };
         let found = store.groups(&query).await.expect("the store answers");
         found
@@ -192,4 +193,35 @@ pub async fn a11_sessions_are_listed_newest_first(harness: &dyn AccountsHarness)
     };
     assert_eq!(sessions("ada").await, wanted);
     assert_eq!(sessions("eve").await, []);
+}
+
+/// A11 of groups that are searched for; what a pattern means elsewhere is a plain character here.
+pub async fn a11_a_search_of_groups_filters_before_it_counts(harness: &dyn AccountsHarness) {
+    let store = harness.store();
+    let names = ["Physics-1", "physics_2", "chemistry", "Astrophysics", "100%"];
+    let changes: Vec<_> = names
+        .iter()
+        .map(|name| AccountChange::PutGroup(group(name)))
+        .collect();
+    assert_done(commit(&*store, &changes).await);
+    let found = async |part: &str, limit| {
+        let query = GroupQuery {
+            contains: Some(part.to_owned()),
+            limit,
+            ..GroupQuery::default()
+        };
+        let groups = store.groups(&query).await.expect("the store answers");
+        groups
+            .into_iter()
+            .map(|group| group.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found("physics", 10).await,
+        ["Astrophysics", "Physics-1", "physics_2"]
+    );
+    assert_eq!(found("physics", 1).await, ["Astrophysics"]);
+    assert_eq!(found("_", 10).await, ["physics_2"]);
+    assert_eq!(found("%", 10).await, ["100%"]);
+    assert_eq!(found("law", 10).await, Vec::<String>::new());
 }

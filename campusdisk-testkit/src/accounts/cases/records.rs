@@ -1,8 +1,8 @@
 //! Accounts, their names and their ranks; groups; the setup token.
 
 use campusdisk_accounts::{
-    About, AccountChange, AccountKey, AccountQuery, Commit, DisplayName, GroupQuery, PasswordHash, Phone,
-    SecretHash, Username,
+    About, AccountChange, AccountKey, AccountQuery, Commit, DisplayName, Group, GroupQuery, PasswordHash,
+    Phone, SecretHash, Username,
 };
 
 use super::super::AccountsHarness;
@@ -212,8 +212,8 @@ pub async fn a12_joining_and_leaving_count_once(harness: &dyn AccountsHarness) {
     assert_done(commit(&*store, &[join("physics", "ada"), join("physics", "ada")]).await);
     let mine = GroupQuery {
         with_member: Some(account_id("ada")),
-        after: None,
         limit: 9,
+        ..GroupQuery::default()
     };
     assert_eq!(store.groups(&mine).await.expect("it answers"), [group("physics")]);
     let leave = AccountChange::Leave {
@@ -238,4 +238,54 @@ pub async fn a13_there_is_one_setup_token(harness: &dyn AccountsHarness) {
     );
     assert_done(commit(&*store, &[AccountChange::PutSetupToken(None)]).await);
     assert_eq!(store.setup().await.expect("it answers").token, None);
+}
+
+fn rename(from: &str, to: &str) -> AccountChange {
+    AccountChange::RenameGroup {
+        group: group(from).id,
+        name: group(to).name,
+    }
+}
+
+/// A12 of renaming.
+pub async fn a12_a_renamed_group_keeps_its_members_and_frees_its_name(harness: &dyn AccountsHarness) {
+    let store = harness.store();
+    let changes = [
+        new(record("ada")),
+        AccountChange::PutGroup(group("physics")),
+        join("physics", "ada"),
+        rename("physics", "Optics"),
+    ];
+    assert_done(commit(&*store, &changes).await);
+    let renamed = Group {
+        name: group("Optics").name,
+        ..group("physics")
+    };
+    let query = GroupQuery {
+        with_member: Some(account_id("ada")),
+        limit: 10,
+        ..GroupQuery::default()
+    };
+    assert_eq!(store.groups(&query).await.expect("it answers"), [renamed]);
+    let again = Group {
+        id: group("another").id,
+        ..group("physics")
+    };
+    assert_done(commit(&*store, &[AccountChange::PutGroup(again)]).await);
+    // Its own name in other letters is no other group's.
+    assert_done(commit(&*store, &[rename("physics", "OPTICS")]).await);
+}
+
+/// A12 of renaming what is not there, and to what is taken.
+pub async fn a12_nothing_is_renamed_that_is_not_there_or_to_a_taken_name(harness: &dyn AccountsHarness) {
+    let store = harness.store();
+    let changes = ["physics", "music"].map(|name| AccountChange::PutGroup(group(name)));
+    assert_done(commit(&*store, &changes).await);
+    assert_eq!(
+        commit(&*store, &[rename("physics", "MUSIC")]).await,
+        Commit::GroupNameTaken
+    );
+    assert_eq!(commit(&*store, &[rename("law", "law")]).await, Commit::Stale);
+    let found = store.group(&group("physics").id).await.expect("it answers");
+    assert_eq!(found, Some(group("physics")));
 }

@@ -81,7 +81,7 @@ test('an administrator resets a password, sets a quota and appoints another', as
   await page.getByLabel('Space', { exact: true }).selectOption('own')
   await page.getByLabel('Amount').fill('1.5')
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByRole('row', { name: /ada.*1\.5 GB/ }).waitFor()
+  await page.getByRole('row', { name: /ada.*0 B of 1\.5 GB/ }).waitFor()
 
   await act('Make administrator')
   await page.getByRole('dialog').getByRole('button', { name: 'Make administrator' }).click()

@@ -50,7 +50,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('.selection-bar button').last().click()
     await page.locator('.node-row').nth(1).click({ button: 'right' })
     await page.locator('[role=menuitem] >> visible=true').nth(6).click()
-    await page.locator('.facts dd').nth(3).waitFor()
+    await page.locator('.node-shares li').nth(1).waitFor()
   },
   'new-folder': async ({ page }) => {
     await page.keyboard.press('Escape')
@@ -161,6 +161,34 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await person.page.locator('[role=menuitem] >> visible=true').last().click()
     await person.page.locator('#quota-form select').selectOption('own')
   },
+  'person-groups': async (person) => {
+    await open(person, 'administration', '.person-row')
+    await person.page.locator('.person-row button').first().click()
+    await person.page.locator('[role=menuitem] >> visible=true').nth(3).click()
+    await person.page.locator('.membership .members li').first().waitFor()
+  },
+  groups: (person) => open(person, 'administration/groups', '.group-row'),
+  'group-members': async ({ page }) => {
+    await page.locator('.group-row').first().locator('button').first().click()
+    await page.locator('.membership .members li').first().waitFor()
+    await page.locator('.membership input').fill('r')
+    await page.locator('.membership .found li').first().waitFor()
+  },
+  'group-rename': async (person) => {
+    await open(person, 'administration/groups', '.group-row')
+    await person.page.locator('.group-row').first().locator('button').nth(1).click()
+    await person.page.locator('#group-form').waitFor()
+  },
+  'group-delete': async (person) => {
+    await open(person, 'administration/groups', '.group-row')
+    await person.page.locator('.group-row').first().locator('button').nth(2).click()
+    await person.page.locator('.el-dialog .dangerous').waitFor()
+  },
+  'groups-nothing': async (person) => {
+    await open(person, 'administration/groups', '.group-row')
+    await person.page.locator('input[type=search]').fill('zzz')
+    await person.page.locator('.group-row').first().waitFor({ state: 'detached' })
+  },
   'reset-password': async (person) => {
     await open(person, 'administration', '.person-row')
     await person.page.locator('.person-row button').first().click()
@@ -200,6 +228,7 @@ test.for(LOOKS)(
     hall.addAccount('ada')
     hall.addAccount('root', '--admin')
     const share = await fill(hall.base)
+    await gather(hall.base)
     const person = await arrive({ ...look })
     const broken: Record<string, string[]> = {}
     for (const [name, go] of Object.entries(PAGES)) {
@@ -216,6 +245,24 @@ test.for(LOOKS)(
   },
 )
 
+/** Groups, one of them with a member: the account that an administrator sees first. */
+async function gather(base: string) {
+  const admin = `${base}/api/v1/admin`
+  const json = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ username: 'root', password: PASSWORD })
+  const session = await fetch(`${base}/api/v1/session`, { method: 'POST', headers: json, body })
+  const cookie = session.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  const people = (await (await fetch(`${admin}/accounts?search=ada`, { headers: { cookie } })).json()) as {
+    items: { id: string }[]
+  }
+  for (const name of ['Chemistry 2, laboratory course on Tuesdays and Thursdays', '计算机学院']) {
+    const init = { method: 'POST', headers: { ...json, cookie }, body: JSON.stringify({ name }) }
+    const { id } = (await (await fetch(`${admin}/groups`, init)).json()) as { id: string }
+    const member = `${admin}/groups/${id}/members/${people.items[0]?.id}`
+    await fetch(member, { method: 'PUT', headers: { cookie } })
+  }
+}
+
 /** Some files and folders, with a name that is hard to show; gives the paths of shares. */
 async function fill(base: string): Promise<Shares> {
   const api = `${base}/api/v1`
@@ -227,6 +274,7 @@ async function fill(base: string): Promise<Shares> {
     items: { root: string }[]
   }
   const folder = `${api}/nodes/${items[0]?.root}/children`
+  let shared = ''
   for (const name of ['2025 学年', '课程资料', 'Photos']) {
     const body = JSON.stringify({ name, kind: 'folder' })
     await fetch(folder, { method: 'POST', headers: { ...json, cookie }, body })
@@ -240,22 +288,26 @@ async function fill(base: string): Promise<Shares> {
     '<img src=x onerror=alert(1)>.txt': 19,
   }
   for (const [name, length] of Object.entries(files)) {
-    await fetch(`${folder}/${encodeURIComponent(name)}`, {
+    const file = await fetch(`${folder}/${encodeURIComponent(name)}`, {
       method: 'PUT',
       headers: { cookie },
       body: new Uint8Array(length),
     })
+    shared = ((await file.json()) as { id: string }).id
   }
   for (const name of ['old.docx', 'a draft with a long name that nobody wants to read to its very end.md']) {
     const init = { method: 'PUT', headers: { cookie }, body: name }
     const { id } = (await (await fetch(`${folder}/${name}`, init)).json()) as { id: string }
     await fetch(`${api}/nodes/${id}`, { method: 'DELETE', headers: { cookie } })
   }
-  const share = async (conditions: object) => {
+  const share = async (conditions: object, node = items[0]?.root) => {
     const init = { method: 'POST', headers: { ...json, cookie }, body: JSON.stringify(conditions) }
-    const answer = await fetch(`${api}/nodes/${items[0]?.root}/shares`, init)
+    const answer = await fetch(`${api}/nodes/${node}/shares`, init)
     return `s/${((await answer.json()) as { token: string }).token}`
   }
+  // The last file has a name that is hard to show, and comes second in the list.
+  await share({ password: true, expires: '2031-07-01T00:00:00Z' }, shared)
+  await share({ max_downloads: 20, allow_from: ['10.0.0.0/8', '2001:db8::/32'] }, shared)
   return {
     closed: await share({ password: true }),
     open: await share({}),

@@ -43,5 +43,10 @@ export function usePages<T extends { id: string }>(read: (after?: string) => Pro
     items.value = items.value.filter((item) => item.id !== id)
   }
 
-  return { items, next, loading, problem, isEmpty, open, more, take }
+  /** Shows an item as it is now. */
+  function put(id: string, now: Partial<T>) {
+    items.value = items.value.map((item) => (item.id === id ? { ...item, ...now } : item))
+  }
+
+  return { items, next, loading, problem, isEmpty, open, more, take, put }
 }

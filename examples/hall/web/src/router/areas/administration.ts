@@ -5,7 +5,7 @@ import type { Area } from '../area'
 export const area: Area = {
   routes: [
     {
-      path: '/administration/:part(people|health|settings)?',
+      path: '/administration/:part(people|groups|health|settings)?',
       name: 'administration',
       component: () => import('@/views/administration/AdministrationView.vue'),
       meta: { access: 'admin', title: 'administration.title' },
