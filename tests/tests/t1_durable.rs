@@ -36,7 +36,8 @@ fn calls(trace: &Path) -> Vec<Call> {
         let (begun, text) = match text.strip_prefix("<... ") {
             Some(rest) => {
                 let (begun, start) = begun.remove(thread).unwrap();
-                (begun, format!("{start} {rest}"))
+                let end = rest.split_once(" resumed>").unwrap().1;
+                (begun, format!("{start}{end}"))
             }
             None => (done, text.to_owned()),
         };
