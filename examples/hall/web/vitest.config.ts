@@ -22,6 +22,10 @@ export default mergeConfig(
             hookTimeout: 60_000,
           },
         },
+        {
+          // The way of a new user, at its full size, with pictures.
+          test: { name: 'tour', environment: 'node', include: ['tour/**/*.test.ts'] },
+        },
       ],
     },
   }),
