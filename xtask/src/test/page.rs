@@ -18,6 +18,8 @@ const SOURCES: &str = "examples/hall/web";
 /// What belongs to hand work in the sources, or is made anew here.
 const NOT_COPIED: [&str; 5] = ["node_modules", "dist", "generated", "shots", ".gitignore"];
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+/// Where the commented configuration lies, whose keys the page has words for: the copy that is tested is elsewhere.
+const CONFIGURATION_ENV: &str = "CAMPUSDISK_HALL_TOML";
 /// Set to 1, the tests in the browser are as large as the page must bear.
 const FULL_ENV: &str = "CAMPUSDISK_PAGE_FULL";
 /// How long those may take: they put 100,000 files into a hall, one by one.
@@ -63,6 +65,10 @@ pub(super) fn tier(run: &mut Run<'_>, tier: Tier) -> Result<()> {
         vitest.args(["--testNamePattern", &run.options.filters.join("|")]);
     }
     vitest.env(HALL_ENV, run.target.join("ci").join("hall"));
+    vitest.env(
+        CONFIGURATION_ENV,
+        paths::clone_root().join("examples/hall/hall.toml"),
+    );
     let is_full = run.options.full && tier == Tier::T1;
     if is_full {
         vitest.env(FULL_ENV, "1");

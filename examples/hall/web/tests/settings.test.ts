@@ -12,7 +12,8 @@ import { groupWords, keyOf, valueOf } from '@/views/administration/settings/word
 function keys(): { group: string; key: string }[] {
   let group = ''
   const found = [{ group: 'stores.primary', key: 'kind' }]
-  for (const line of readFileSync(join(process.cwd(), '../hall.toml'), 'utf8').split('\n')) {
+  const configuration = process.env.CAMPUSDISK_HALL_TOML ?? join(process.cwd(), '../hall.toml')
+  for (const line of readFileSync(configuration, 'utf8').split('\n')) {
     const bare = line.replace(/^#(?! )/, '')
     const section = /^\[([\w.]+)\]$/.exec(bare)?.[1]
     const key = /^(\w+) = /.exec(bare)?.[1]
