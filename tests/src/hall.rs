@@ -28,7 +28,6 @@ pub struct Hall {
     child: Option<Child>,
     base: Base,
     setup: Option<String>,
-    traced: Option<&'static str>,
 }
 
 /// What a command said.
@@ -60,29 +59,16 @@ impl Hall {
 
     /// Starts a hall with exactly these settings, its folder in this one.
     pub async fn start_in(place: &Path, config: &str) -> Self {
-        let mut hall = Self::new_in(place, config);
-        hall.restart().await;
-        hall
-    }
-
-    /// Starts a hall with quick settings whose calls of these names strace writes to `hall.calls` in its folder.
-    pub async fn start_traced(calls: &'static str) -> Self {
-        let mut hall = Self::new_in(&std::env::temp_dir(), QUICK);
-        hall.traced = Some(calls);
-        hall.restart().await;
-        hall
-    }
-
-    fn new_in(place: &Path, config: &str) -> Self {
         let folder = tempfile::tempdir_in(place).expect("a temporary folder");
         std::fs::write(folder.path().join("hall.toml"), config).expect("a configuration");
-        Self {
+        let mut hall = Self {
             folder,
             child: None,
             base: Base::default(),
             setup: None,
-            traced: None,
-        }
+        };
+        hall.restart().await;
+        hall
     }
 
     /// The folder with the configuration `hall.toml`, the data in `data` and the log `hall.log`.
@@ -127,10 +113,7 @@ impl Hall {
             .create(true)
             .append(true)
             .open(self.folder().join("hall.log"));
-        let mut command = match self.traced {
-            Some(calls) => self.traced_hall(calls),
-            None => self.hall(),
-        };
+        let mut command = self.hall();
         command
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
@@ -250,17 +233,6 @@ impl Hall {
     fn hall(&self) -> Command {
         let mut command = Command::new(binary());
         command.current_dir(self.folder());
-        command
-    }
-
-    /// The hall as the process itself, strace as its grandchild: signals reach the hall, and strace ends with it.
-    fn traced_hall(&self, calls: &str) -> Command {
-        let mut command = Command::new("strace");
-        command
-            .args(["-D", "-f", "-y", "-s", "16", "-o", "hall.calls", "-e"])
-            .arg(format!("trace={calls}"))
-            .arg(binary())
-            .current_dir(self.folder());
         command
     }
 

@@ -35,7 +35,6 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program::new("mvn", "Hadoop's jars", Some("maven")),
     Program::new("go", "versitygw (Go 1.26 or newer, see go.dev/doc/install)", None),
     Program::new("setsid", "starting servers", Some("util-linux")),
-    Program::new("strace", "the order of syncs and answers", Some("strace")),
 ];
 
 /// What the page's tests need beside a Node that is new enough (the build of the hall says so first).
