@@ -4,6 +4,8 @@ import type { Page } from 'playwright-core'
 export async function pretendLongFolder(page: Page, names: string[]): Promise<void> {
   await page.route('**/api/v1/nodes/*/children?*', async (route) => {
     const query = new URL(route.request().url()).searchParams
+    // The tree asks for folders alone: there are none.
+    if (query.get('category') === 'folder') return route.fulfill({ json: { items: [], next: null } })
     const [from, limit] = [Number(query.get('after') ?? 0), Number(query.get('limit') ?? 200)]
     const items = names.slice(from, from + limit).map((name, index) => entry(name, from + index))
     const next = from + limit < names.length ? `${from + limit}` : null
