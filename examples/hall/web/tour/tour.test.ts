@@ -113,7 +113,7 @@ test(
     // A folder of 5,000 files, again with a reload and a kill on the way. What is there already is skipped.
     await page.getByRole('button', { name: '清除已完成' }).click()
     await page.locator('.folder-input').setInputFiles(home.lab)
-    await page.locator('.transfer-row.done').first().waitFor({ timeout: 60_000 })
+    await arrived(hall, 1)
     await root.shoot('07-a-folder-of-5000')
     await arrived(hall, FILES / 4)
     await page.reload()
