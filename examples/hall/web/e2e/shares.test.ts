@@ -1,18 +1,14 @@
 import type { Page } from 'playwright-core'
 
+import type { Hall } from './support/hall'
+import { OwnDrive } from './support/own-drive'
 import { expect, PASSWORD, test } from './support/test'
 
 /** Ada's drive with a file and a folder, and Ada before it. */
-async function prepare({ page }: { page: Page }, base: string) {
-  const body = JSON.stringify({ username: 'ada', password: PASSWORD })
-  const json = { 'content-type': 'application/json' }
-  const session = await fetch(`${base}/api/v1/session`, { method: 'POST', headers: json, body })
-  const headers = { cookie: session.headers.getSetCookie()[0]?.split(';')[0] ?? '' }
-  const drives = await (await fetch(`${base}/api/v1/drives`, { headers })).json()
-  const folder = `${base}/api/v1/nodes/${drives.items[0].root}/children`
-  await fetch(`${folder}/notes.txt`, { method: 'PUT', headers, body: 'hello' })
-  const make = JSON.stringify({ name: 'Homework', kind: 'folder' })
-  await fetch(folder, { method: 'POST', headers: { ...headers, ...json }, body: make })
+async function prepare({ page }: { page: Page }, hall: Hall) {
+  const drive = await OwnDrive.of(hall, 'ada')
+  await drive.put('notes.txt', 'hello')
+  await drive.makeFolder('Homework')
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
 }
 
@@ -27,7 +23,7 @@ const clipboard = (page: Page) => page.evaluate(() => navigator.clipboard.readTe
 test('link and code are copied in one go and open the file for a visitor', async ({ hall, arrive }) => {
   hall.addAccount('ada')
   const ada = await arrive()
-  await prepare(ada, hall.base)
+  await prepare(ada, hall)
   await ada.signIn('ada', PASSWORD)
   const dialog = await shareDialog(ada.page, 'notes.txt')
   await dialog.getByRole('button', { name: 'Make a link' }).click()
@@ -60,7 +56,7 @@ test('a share has the conditions that it was given, and ends when it is revoked'
   hall.addAccount('ada')
   const person = await arrive()
   const { page } = person
-  await prepare(person, hall.base)
+  await prepare(person, hall)
   await person.signIn('ada', PASSWORD)
   const dialog = await shareDialog(page, 'notes.txt')
   await dialog.getByLabel('Password').selectOption('One of my own')
@@ -95,7 +91,7 @@ test('a network that is none is refused at its field', async ({ hall, arrive }) 
   const person = await arrive({ locale: 'zh-CN' })
   person.expectStatus(422)
   const { page } = person
-  await prepare(person, hall.base)
+  await prepare(person, hall)
   await person.signIn('ada', PASSWORD)
   await page.getByRole('button', { name: '“notes.txt”的操作' }).click()
   await page.getByRole('menuitem', { name: '分享' }).click()
@@ -116,7 +112,7 @@ test('a share is made with the keyboard alone', async ({ hall, arrive }) => {
   hall.addAccount('ada')
   const person = await arrive()
   const { page } = person
-  await prepare(person, hall.base)
+  await prepare(person, hall)
   await person.signIn('ada', PASSWORD)
   await page.getByRole('button', { name: 'Actions for Homework' }).focus()
   await page.keyboard.press('Enter')

@@ -1,28 +1,21 @@
 import type { Hall } from './support/hall'
+import { OwnDrive } from './support/own-drive'
 import { expect, PASSWORD, test } from './support/test'
 
 /** Ada's drive with things in the trash. */
 async function throwAway(hall: Hall, names: string[]) {
   hall.addAccount('ada')
-  const headers = { authorization: `Bearer ${hall.run(['token', 'add', '--account', 'ada'])}` }
-  const api = `${hall.base}/api/v1`
-  const drives = await (await fetch(`${api}/drives`, { headers })).json()
-  const folder = `${api}/nodes/${drives.items[0].root}/children`
-  const put = async (name: string) =>
-    (await fetch(`${folder}/${name}`, { method: 'PUT', headers, body: name })).json()
-  for (const name of names) {
-    const { id } = await put(name)
-    await fetch(`${api}/nodes/${id}`, { method: 'DELETE', headers })
-  }
-  return put
+  const drive = await OwnDrive.of(hall, 'ada')
+  for (const name of names) await drive.ask(`nodes/${await drive.put(name, name)}`, 'DELETE')
+  return drive
 }
 
 test('what was deleted is brought back, under another name where its own is taken', async ({
   hall,
   arrive,
 }) => {
-  const put = await throwAway(hall, ['a.txt', 'b.txt'])
-  await put('b.txt')
+  const drive = await throwAway(hall, ['a.txt', 'b.txt'])
+  await drive.put('b.txt', 'b.txt')
   const person = await arrive()
   person.expectStatus(409)
   const { page } = person

@@ -1,20 +1,16 @@
+import type { Hall } from './support/hall'
+import { OwnDrive } from './support/own-drive'
 import { expect, PASSWORD, PHONE, test } from './support/test'
 
 /** Ada's drive: Courses/Physics/Labs, Courses/Chemistry, and a file. */
-async function fill(base: string, token: string) {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const api = `${base}/api/v1`
-  const [drive] = (await (await fetch(`${api}/drives`, { headers })).json()).items
-  const make = async (parent: string, name: string): Promise<string> => {
-    const body = JSON.stringify({ name, kind: 'folder' })
-    return (await (await fetch(`${api}/nodes/${parent}/children`, { method: 'POST', headers, body })).json())
-      .id
-  }
-  const courses = await make(drive.root, 'Courses')
-  const physics = await make(courses, 'Physics')
-  await make(courses, 'Chemistry')
-  await make(physics, 'Labs')
-  await fetch(`${api}/nodes/${drive.root}/children/notes.txt`, { method: 'PUT', headers, body: 'hello' })
+async function fill(hall: Hall) {
+  hall.addAccount('ada')
+  const drive = await OwnDrive.of(hall, 'ada')
+  const courses = await drive.makeFolder('Courses')
+  const physics = await drive.makeFolder('Physics', courses)
+  await drive.makeFolder('Chemistry', courses)
+  await drive.makeFolder('Labs', physics)
+  await drive.put('notes.txt', 'hello')
   return { physics }
 }
 
@@ -22,8 +18,7 @@ test('the tree shows the folders, follows where one goes and is walked by keyboa
   hall,
   arrive,
 }) => {
-  hall.addAccount('ada')
-  const { physics } = await fill(hall.base, hall.run(['token', 'add', '--account', 'ada']))
+  const { physics } = await fill(hall)
   const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
@@ -60,8 +55,7 @@ test('the tree shows the folders, follows where one goes and is walked by keyboa
 })
 
 test('files are dropped on a folder of the tree', async ({ hall, arrive }) => {
-  hall.addAccount('ada')
-  await fill(hall.base, hall.run(['token', 'add', '--account', 'ada']))
+  await fill(hall)
   const person = await arrive({ locale: 'zh-CN' })
   const { page } = person
   await person.signIn('ada', PASSWORD)

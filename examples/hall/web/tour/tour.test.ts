@@ -7,6 +7,7 @@ import { createReadStream, mkdirSync, openSync, writeFileSync, writeSync, closeS
 import { join } from 'node:path'
 
 import { Hall } from '../e2e/support/hall'
+import { OwnDrive } from '../e2e/support/own-drive'
 import { expect, PHONE, test } from '../e2e/support/test'
 
 const MB = 1024 * 1024
@@ -40,16 +41,15 @@ function atHome(folder: string) {
 
 /** Waits until so many of the 5,000 files are there, and returns how many: asked past the page. */
 async function arrived(hall: Hall, least: number): Promise<number> {
-  const headers = { authorization: `Bearer ${hall.run(['token', 'add', '--account', 'admin'])}` }
-  const items = async (path: string) =>
-    (await (await fetch(`${hall.base}/api/v1/${path}`, { headers })).json()).items as Record<string, string>[]
-  const [drive] = await items('drives')
+  const drive = await OwnDrive.of(hall, 'admin')
+  const foldersIn = (id: string) =>
+    drive.all<{ id: string; name: string }>(`nodes/${id}/children?category=folder`)
   for (;;) {
     let count = 0
-    const top = await items(`nodes/${drive?.root}/children?category=folder`)
-    const lab = top.find(({ name }) => name === '实验数据')
-    const groups = lab ? await items(`nodes/${lab.id}/children?category=folder`) : []
-    for (const { id } of groups) count += (await items(`nodes/${id}/children?limit=1000`)).length
+    const lab = (await foldersIn(drive.root)).find(({ name }) => name === '实验数据')
+    for (const { id } of lab ? await foldersIn(lab.id) : []) {
+      count += (await drive.all(`nodes/${id}/children`)).length
+    }
     if (count >= least) return count
     await new Promise((again) => setTimeout(again, 200))
   }
