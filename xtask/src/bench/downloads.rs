@@ -10,14 +10,27 @@ use super::Setting;
 use super::load;
 use super::report::Comparison;
 
-/// The measures, and the large file they leave in the setting's folder.
-pub(crate) fn measure(setting: &Setting) -> Result<Vec<Comparison>> {
-    let large = file(setting, "large", setting.large_bytes())?;
-    let middle = file(setting, "middle", 1 << 20)?;
-    let small = file(setting, "small", 4 << 10)?;
+/// What is sent.
+pub(crate) struct Files {
+    pub(crate) large: PathBuf,
+    middle: PathBuf,
+    small: PathBuf,
+}
+
+impl Files {
+    pub(crate) fn make(setting: &Setting) -> Result<Self> {
+        Ok(Self {
+            large: file(setting, "large", setting.large_bytes())?,
+            middle: file(setting, "middle", 1 << 20)?,
+            small: file(setting, "small", 4 << 10)?,
+        })
+    }
+}
+
+pub(crate) fn measure(setting: &Setting, files: &Files) -> Result<Vec<Comparison>> {
     let hall = &setting.hall;
     let mut urls = Vec::new();
-    for path in [&large, &middle, &small] {
+    for path in [&files.large, &files.middle, &files.small] {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())

@@ -13,9 +13,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use self::downloads::Files;
 use self::hall::Hall;
 use self::report::{Comparison, Report};
 use crate::paths::Slot;
@@ -28,9 +29,19 @@ const PROGRAMS: &[Program] = &[
     Program::new("strace", "counting and delaying syncs", Some("strace")),
 ];
 
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Downloads,
+    Uploads,
+    Catalog,
+}
+
 /// How to measure.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
+    /// What to measure; without it everything, and the report is written.
+    parts: Vec<Part>,
     /// Alternating rounds of each measure; medians are reported.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -73,7 +84,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     bed.down()?;
     let report = outcome?;
     report.print();
-    report.write()
+    if options.parts.is_empty() {
+        report.write()?;
+    }
+    Ok(())
 }
 
 fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Report> {
@@ -96,19 +110,35 @@ fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Repo
         hall: Hall::start(&binaries.hall, &folder, "inline", true)?,
         folder: bed.folder("files")?,
     };
-    let mut comparisons = downloads::measure(&setting)?;
-    comparisons.extend(uploads::measure(
-        &setting,
-        &binaries.hall,
-        &bed.folder("hall-late")?,
-    )?);
-    comparisons.extend(catalog::measure(&setting, &binaries.catalog)?);
+    let files = Files::make(&setting)?;
+    let mut comparisons = Vec::new();
+    if options.includes(Part::Downloads) {
+        comparisons.extend(downloads::measure(&setting, &files)?);
+    }
+    if options.includes(Part::Uploads) {
+        let late_folder = bed.folder("hall-late")?;
+        comparisons.extend(uploads::measure(
+            &setting,
+            &files.large,
+            &binaries.hall,
+            &late_folder,
+        )?);
+    }
+    if options.includes(Part::Catalog) {
+        comparisons.extend(catalog::measure(&setting, &binaries.catalog)?);
+    }
     let peers = running.into_iter().map(|peer| peer.title).collect();
     Ok(Report {
         comparisons,
         peers,
         options: options.clone(),
     })
+}
+
+impl Options {
+    fn includes(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
 }
 
 impl Setting {
