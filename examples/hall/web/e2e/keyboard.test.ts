@@ -1,7 +1,9 @@
+import { stored, throttle } from './support/bytes'
 import type { Hall } from './support/hall'
 import { Keys } from './support/keys'
 import { OwnDrive } from './support/own-drive'
 import { expect, PASSWORD, test, type Person } from './support/test'
+import { done, sending } from './support/transfers'
 
 /** Ada before her drive of two files and a folder, without a pointer. */
 async function ada(hall: Hall, person: Person) {
@@ -132,6 +134,39 @@ test('a file is uploaded, and what happens with its taken name is chosen', async
   await keys.enter('Keep both')
   await page.getByRole('link', { name: 'a (2).txt' }).waitFor()
   await keys.at(/^a\.txt/)
+})
+
+test('an upload is paused and goes on', async ({ hall, arrive }) => {
+  const person = await arrive()
+  const file = await sending(hall, person, 'lecture.mp4', 16)
+  const keys = new Keys(person.page)
+  await keys.enter('Pause lecture.mp4')
+  await person.page.getByText('paused').waitFor()
+  await throttle(person.page)
+  await keys.enter('Resume lecture.mp4')
+  await done(person, 'lecture.mp4')
+  expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
+})
+
+test('an upload that finds no room is tried again when there is some', async ({ hall, arrive }) => {
+  hall.addAccount('root', '--admin')
+  const person = await arrive()
+  person.expectStatus(507)
+  const { page, keys } = await ada(hall, person)
+  const root = await OwnDrive.of(hall, 'root')
+  const accounts = await root.all<{ id: string; username: string }>('admin/accounts')
+  const id = accounts.find(({ username }) => username === 'ada')?.id
+  const allow = (quota_bytes: number) => root.ask(`admin/accounts/${id}`, 'PATCH', { quota_bytes })
+  await allow(100)
+  const chooser = page.waitForEvent('filechooser')
+  await keys.enter('Upload files')
+  const file = { name: 'thesis.txt', mimeType: 'text/plain', buffer: Buffer.alloc(5000, 'word ') }
+  await (await chooser).setFiles(file)
+  await page.locator('.transfer-row').getByText('Your space is full.').waitFor()
+  await allow(10_000)
+  await keys.enter('Try thesis.txt again')
+  await page.getByRole('link', { name: 'thesis.txt' }).waitFor()
+  await done(person, 'thesis.txt')
 })
 
 test('a sound is heard from another place', async ({ hall, arrive }) => {

@@ -64,20 +64,6 @@ test('the same file added again after a reload goes on too, also when the hall w
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
 })
 
-test('what is paused rests, and what is resumed goes on, by keyboard', async ({ hall, arrive }) => {
-  const person = await arrive()
-  const { page } = person
-  const file = await sending(hall, person, 'lecture.mp4', 16)
-  await page.getByRole('button', { name: 'Pause lecture.mp4' }).focus()
-  await page.keyboard.press('Enter')
-  await page.getByText('paused').waitFor()
-  await throttle(page)
-  await page.getByRole('button', { name: 'Resume lecture.mp4' }).focus()
-  await page.keyboard.press('Enter')
-  await done(person, 'lecture.mp4')
-  expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
-})
-
 test('a session that ends in mid-upload asks to sign in, and the upload goes on', async ({
   hall,
   arrive,
