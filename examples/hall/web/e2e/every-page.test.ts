@@ -164,7 +164,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'person-groups': async (person) => {
     await open(person, 'administration', '.person-row')
     await person.page.locator('.person-row button').first().click()
-    await person.page.locator('[role=menuitem] >> visible=true').nth(3).click()
+    await chooseShown(person.page, 3)
     await person.page.locator('.membership .members li').first().waitFor()
   },
   groups: (person) => open(person, 'administration/groups', '.group-row'),
@@ -192,7 +192,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'reset-password': async (person) => {
     await open(person, 'administration', '.person-row')
     await person.page.locator('.person-row button').first().click()
-    await person.page.locator('[role=menuitem] >> visible=true').nth(2).click()
+    await chooseShown(person.page, 2)
     await person.page.locator('#reset-form').waitFor()
   },
   settings: (person) => open(person, 'administration/settings', '.settings-part dl'),
@@ -206,7 +206,14 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
 /** Chooses an entry of the menu of the drive's first row. */
 async function choose(page: Page, entry: number) {
   await page.locator('.node-row button').first().click()
-  await page.locator('[role=menuitem] >> visible=true').nth(entry).click()
+  await chooseShown(page, entry)
+}
+
+/** Chooses an entry of the menu that is shown, and waits until the menu has faded. */
+async function chooseShown(page: Page, entry: number) {
+  const entries = page.locator('[role=menuitem] >> visible=true')
+  await entries.nth(entry).click()
+  await entries.first().waitFor({ state: 'hidden' })
 }
 
 async function open({ page }: Person, path: string, landmark: string) {

@@ -15,14 +15,27 @@ const MINUTES = 60_000
 const ENTRIES = 100_000
 const FILES = FULL ? 5000 : 120
 
-/** No frame takes longer than this, in ms: on a machine that others use too the page's share of the processor tells. */
+/** No frame of scrolling takes longer than this, in ms: on a machine that others use too the page's share of the processor tells. */
 const FRAME_MS = 100
+/**
+ * A page that answers within this, in ms, has not frozen: so long people take it to follow them. When a folder is picked the
+ * browser makes its list of all files in one task, most of which it waits.
+ */
+const FREEZE_MS = 1000
+/** The most of the processor that one task takes then, in ms. */
+const PICK_MS = 250
 const MEMORY_MB = 500
 
 function expectSmooth(frames: Frames) {
   expect(frames.count).toBeGreaterThan(0)
   expect(frames.longestTaskCpu).toBeLessThanOrEqual(FRAME_MS)
   if (FULL) expect(frames.max).toBeLessThanOrEqual(FRAME_MS)
+}
+
+function expectNotFrozen(frames: Frames) {
+  expect(frames.count).toBeGreaterThan(0)
+  expect(frames.longestTaskCpu).toBeLessThanOrEqual(FULL ? PICK_MS : FRAME_MS)
+  expect(frames.max).toBeLessThanOrEqual(FREEZE_MS)
 }
 
 test(
@@ -163,7 +176,7 @@ test(
     // An answer that the kill cut off may have left one behind that got no byte; the hall clears it.
     const uploads = await drive.all<{ offset: number }>('uploads')
     expect(uploads.filter(({ offset }) => offset > 0)).toEqual([])
-    for (const frames of [picked, late]) expectSmooth(frames)
+    for (const frames of [picked, late]) expectNotFrozen(frames)
     expect(held.resident).toBeLessThan(MEMORY_MB)
     expect(kept).toBeLessThan(1000)
   },
