@@ -49,7 +49,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('.el-dialog >> visible=true').waitFor({ state: 'hidden' })
     await page.locator('.selection-bar button').last().click()
     await page.locator('.node-row').nth(1).click({ button: 'right' })
-    await page.locator('[role=menuitem] >> visible=true').nth(6).click()
+    await chooseShown(page, 6)
     await page.locator('.node-shares li').nth(1).waitFor()
   },
   'new-folder': async ({ page }) => {
@@ -152,13 +152,13 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   lock: async ({ page }) => {
     await page.locator('.person-row button').first().click()
-    await page.locator('[role=menuitem] >> visible=true').first().click()
+    await chooseShown(page, 0)
     await page.locator('.el-dialog .dangerous').waitFor()
   },
   quota: async (person) => {
     await open(person, 'administration', '.person-row')
     await person.page.locator('.person-row button').last().click()
-    await person.page.locator('[role=menuitem] >> visible=true').last().click()
+    await chooseShown(person.page, -1)
     await person.page.locator('#quota-form select').selectOption('own')
   },
   'person-groups': async (person) => {
@@ -209,7 +209,7 @@ async function choose(page: Page, entry: number) {
   await chooseShown(page, entry)
 }
 
-/** Chooses an entry of the menu that is shown, and waits until the menu has faded. */
+/** Chooses an entry of the menu that is shown (-1 is the last), and waits until the menu has faded. */
 async function chooseShown(page: Page, entry: number) {
   const entries = page.locator('[role=menuitem] >> visible=true')
   await entries.nth(entry).click()
