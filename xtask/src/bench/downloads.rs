@@ -10,27 +10,13 @@ use super::Setting;
 use super::load;
 use super::report::Comparison;
 
-/// What is sent.
-pub(crate) struct Files {
-    pub(crate) large: PathBuf,
-    middle: PathBuf,
-    small: PathBuf,
-}
-
-impl Files {
-    pub(crate) fn make(setting: &Setting) -> Result<Self> {
-        Ok(Self {
-            large: file(setting, "large", setting.large_bytes())?,
-            middle: file(setting, "middle", 1 << 20)?,
-            small: file(setting, "small", 4 << 10)?,
-        })
-    }
-}
-
-pub(crate) fn measure(setting: &Setting, files: &Files) -> Result<Vec<Comparison>> {
+pub(crate) fn measure(setting: &Setting) -> Result<Vec<Comparison>> {
+    let large = large(setting)?;
+    let middle = file(setting, "middle", 1 << 20)?;
+    let small = file(setting, "small", 4 << 10)?;
     let hall = &setting.hall;
     let mut urls = Vec::new();
-    for path in [&files.large, &files.middle, &files.small] {
+    for path in [&large, &middle, &small] {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -80,6 +66,15 @@ pub(crate) fn measure(setting: &Setting, files: &Files) -> Result<Vec<Comparison
             }),
         )?,
     ])
+}
+
+/// The large file, which is made once.
+pub(crate) fn large(setting: &Setting) -> Result<PathBuf> {
+    let path = setting.folder.join("large");
+    if path.exists() {
+        return Ok(path);
+    }
+    file(setting, "large", setting.large_bytes())
 }
 
 /// A file of bytes that do not repeat.

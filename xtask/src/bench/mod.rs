@@ -16,7 +16,6 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use self::downloads::Files;
 use self::hall::Hall;
 use self::report::{Comparison, Report};
 use crate::paths::Slot;
@@ -110,19 +109,13 @@ fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Repo
         hall: Hall::start(&binaries.hall, &folder, "inline", true)?,
         folder: bed.folder("files")?,
     };
-    let files = Files::make(&setting)?;
     let mut comparisons = Vec::new();
     if options.includes(Part::Downloads) {
-        comparisons.extend(downloads::measure(&setting, &files)?);
+        comparisons.extend(downloads::measure(&setting)?);
     }
     if options.includes(Part::Uploads) {
         let late_folder = bed.folder("hall-late")?;
-        comparisons.extend(uploads::measure(
-            &setting,
-            &files.large,
-            &binaries.hall,
-            &late_folder,
-        )?);
+        comparisons.extend(uploads::measure(&setting, &binaries.hall, &late_folder)?);
     }
     if options.includes(Part::Catalog) {
         comparisons.extend(catalog::measure(&setting, &binaries.catalog)?);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::Setting;
+use super::downloads;
 use super::hall::Hall;
 use super::load;
 use super::report::Comparison;
@@ -18,19 +19,15 @@ const AFTERWARDS_LIMIT: Duration = Duration::from_secs(60);
 /// The most memory that the hall may have had resident after all of this.
 const MOST_MEGABYTES: f64 = 150.0;
 
-pub(crate) fn measure(
-    setting: &Setting,
-    file: &Path,
-    binary: &Path,
-    late_folder: &Path,
-) -> Result<Vec<Comparison>> {
-    let digest = command::output_of(std::process::Command::new("sha256sum").arg(file))?;
+pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> Result<Vec<Comparison>> {
+    let file = downloads::large(setting)?;
+    let digest = command::output_of(std::process::Command::new("sha256sum").arg(&file))?;
     let digest = digest.split_whitespace().next().unwrap_or_default().to_owned();
     let hall = &setting.hall;
     let late = Hall::start(binary, late_folder, "late", false)?;
-    let tusd = || tusd_patch(setting, file);
-    let ours = || hall_patch(setting, hall, file, &digest);
-    let unhashed = || hall_patch(setting, &late, file, &digest);
+    let tusd = || tusd_patch(setting, &file);
+    let ours = || hall_patch(setting, hall, &file, &digest);
+    let unhashed = || hall_patch(setting, &late, &file, &digest);
     let mut comparisons = vec![
         setting.compare(
             "upload of 1 GiB, one tus PATCH, hashed and synced",
@@ -45,7 +42,7 @@ pub(crate) fn measure(
             0.85,
             ("hall", &ours),
             ("nginx DAV PUT, neither hashed nor synced", &|| {
-                nginx_put(setting, file)
+                nginx_put(setting, &file)
             }),
         )?,
         setting.compare(
