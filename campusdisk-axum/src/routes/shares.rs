@@ -2,7 +2,7 @@
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use campusdisk_core::{ShareFacts, SharePassword, ShareSpec};
+use campusdisk_core::{NodeId, ShareFacts, SharePassword, ShareSpec};
 use http::StatusCode;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::actor::Sharer;
 use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, Query, Segments};
-use crate::list::{Items, ListQuery, read_plain_cursor};
+use crate::list::{Items, Limit, read_plain_cursor};
 use crate::state::AppState;
 use crate::wire::time;
 
@@ -61,19 +61,19 @@ async fn create(
     Ok((StatusCode::CREATED, JsonAnswer(created)))
 }
 
-/// The caller's shares that have not ended, newest first.
+/// The caller's shares that have not ended, newest first; `node` asks for those of one node.
 #[utoipa::path(
     get, path = "/api/v1/shares", tag = "shares",
-    params(("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
-    responses((status = 200, body = Items<ShareBody>)),
+    params(("node" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, body = Items<ShareBody>), (status = 400, body = ProblemDocument)),
 )]
 async fn list(
     State(state): State<AppState>,
     Sharer(desk): Sharer,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<SharesQuery>,
 ) -> Result<JsonAnswer<Items<ShareBody>>> {
     let before = read_plain_cursor(query.after.as_deref())?;
-    let page = desk.shares(before, query.limit.items(&state)).await?;
+    let page = desk.shares(query.node, before, query.limit.items(&state)).await?;
     Ok(JsonAnswer(Items {
         items: page.items.iter().map(ShareBody::from).collect(),
         next: page.next.map(|id| id.to_string()),
@@ -100,6 +100,14 @@ fn network(text: &str) -> Result<IpNet> {
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map(|network| network.trunc())
         .map_err(|_| Problem::invalid("allow_from", "has an item that is no network such as 10.0.0.0/8"))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct SharesQuery {
+    node: Option<NodeId>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
 }
 
 /// The conditions of a share.

@@ -59,6 +59,25 @@ async fn a_public_share_tells_its_facts_and_gives_its_bytes() {
 }
 
 #[tokio::test]
+async fn the_shares_of_one_node_are_asked_for() {
+    let app = App::new().await;
+    let ada = app.user("ada").await;
+    let mut shared = Vec::new();
+    for name in ["a.txt", "b.txt"] {
+        let node = ada.file(name, "0123").await;
+        let made = share(&ada, &node, json!({})).await;
+        shared.push((node["id"].clone(), made["id"].clone()));
+    }
+    for (node, id) in &shared {
+        let uri = format!("/api/v1/shares?node={}", node.as_str().unwrap());
+        let items = ada.get(&uri).await_ok(200).await["items"].clone();
+        assert_eq!(items.as_array().unwrap().len(), 1);
+        assert_eq!(items[0]["id"], *id);
+    }
+    ada.get("/api/v1/shares?node=x").await_ok(400).await;
+}
+
+#[tokio::test]
 async fn a_password_opens_a_share_by_cookie_or_ticket() {
     let app = App::new().await;
     let ada = app.user("ada").await;

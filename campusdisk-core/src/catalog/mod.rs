@@ -130,8 +130,15 @@ pub trait Sharing {
     /// The share whose link carries this token, also an ended one.
     async fn share_by_token(&self, token: &str) -> Result<Option<Share>>;
 
-    /// The shares an account made that have not ended, newest (highest id) first, those below `before` where given.
-    async fn shares_of(&self, maker: &AccountId, before: Option<ShareId>, limit: u32) -> Result<Vec<Share>>;
+    /// The shares an account made that have not ended, newest (highest id) first, those of `node` and those below `before`
+    /// where given.
+    async fn shares_of(
+        &self,
+        maker: &AccountId,
+        node: Option<NodeId>,
+        before: Option<ShareId>,
+        limit: u32,
+    ) -> Result<Vec<Share>>;
 
     /// A ticket.
     async fn ticket(&self, id: TicketId) -> Result<Option<Ticket>>;

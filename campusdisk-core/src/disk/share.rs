@@ -98,14 +98,19 @@ impl Desk {
         Ok((share, told))
     }
 
-    /// The actor's shares that have not ended, newest first.
+    /// The actor's shares that have not ended, newest first; only those of `node`, where given.
     ///
     /// # Errors
     /// What the catalog says.
-    pub async fn shares(&self, before: Option<ShareId>, limit: u32) -> Result<Page<ShareFacts, ShareId>> {
+    pub async fn shares(
+        &self,
+        node: Option<NodeId>,
+        before: Option<ShareId>,
+        limit: u32,
+    ) -> Result<Page<ShareFacts, ShareId>> {
         let catalog = &self.shared.catalog;
         let rows = catalog
-            .shares_of(&self.actor.account, before, limit.saturating_add(1))
+            .shares_of(&self.actor.account, node, before, limit.saturating_add(1))
             .await?;
         let page = super::browse::page(rows, limit, |share| share.id);
         let mut items = Vec::with_capacity(page.items.len());

@@ -24,11 +24,20 @@ impl Sharing for SqlCatalog {
         self.first(sql, Args::new().text(token), rows::share).await
     }
 
-    async fn shares_of(&self, maker: &AccountId, before: Option<ShareId>, limit: u32) -> Result<Vec<Share>> {
+    async fn shares_of(
+        &self,
+        maker: &AccountId,
+        node: Option<NodeId>,
+        before: Option<ShareId>,
+        limit: u32,
+    ) -> Result<Vec<Share>> {
         let mut query = Query::new(format!("SELECT {} FROM shares", SHARES.columns));
         query
             .bind(" WHERE maker = ", |args| args.push_text(Some(maker.as_str())))
             .say(" AND ended IS NULL");
+        if let Some(node) = node {
+            query.bind(" AND node = ", |args| args.push_id(Some(node.as_u128())));
+        }
         if let Some(before) = before {
             query.bind(" AND id < ", |args| args.push_id(Some(before.as_u128())));
         }

@@ -210,7 +210,7 @@ pub async fn m1_shares_of_a_maker_come_newest_first_page_by_page(catalog: Arc<dy
     expected.reverse();
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let page = desk.catalog.shares_of(&account("mei"), before, 3).await;
+        let page = desk.catalog.shares_of(&account("mei"), None, before, 3).await;
         let page = page.expect("answered");
         assert!(page.len() <= 3);
         let Some(last) = page.last() else { break };
@@ -220,6 +220,31 @@ pub async fn m1_shares_of_a_maker_come_newest_first_page_by_page(catalog: Arc<dy
     assert_eq!(seen, expected);
     let none = desk.catalog.share(ShareId::from_u128(9999)).await;
     assert_eq!(none.expect("answered"), None);
+}
+
+pub async fn m1_shares_of_one_node_are_told_apart(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let (drive, other) = (desk.drive().await, desk.drive().await);
+    let mut expected = Vec::new();
+    for number in 0..9 {
+        let share = desk.share(if number % 2 == 0 { drive.root } else { other.root });
+        if number % 2 == 0 {
+            expected.push(share.clone());
+        }
+        desk.put(share).await;
+    }
+    expected.reverse();
+    let page = async |before: Option<ShareId>| {
+        let page = desk
+            .catalog
+            .shares_of(&account("mei"), Some(drive.root), before, 3)
+            .await;
+        page.expect("answered")
+    };
+    let first = page(None).await;
+    assert_eq!(Some(first.as_slice()), expected.get(..3));
+    let before = first.last().map(|share| share.id);
+    assert_eq!(Some(page(before).await.as_slice()), expected.get(3..));
 }
 
 pub async fn m1_events_come_in_the_order_of_their_commits(catalog: Arc<dyn Catalog>) {

@@ -160,6 +160,7 @@ macro_rules! catalog_conformance {
                 m1_a_content_is_found_by_its_hash_where_one_may_look,
                 m1_contents_without_a_hash_come_page_by_page,
                 m1_shares_of_a_maker_come_newest_first_page_by_page,
+                m1_shares_of_one_node_are_told_apart,
                 m1_events_come_in_the_order_of_their_commits,
                 m1_racing_events_of_one_account_keep_their_order,
                 m1_what_was_never_put_is_not_there,

@@ -167,7 +167,7 @@ reads!(Metadata {
 reads!(Sharing {
     fn share(id: ShareId) -> Option<Share>;
     fn share_by_token(token: &str) -> Option<Share>;
-    fn shares_of(maker: &AccountId, before: Option<ShareId>, limit: u32) -> Vec<Share>;
+    fn shares_of(maker: &AccountId, node: Option<NodeId>, before: Option<ShareId>, limit: u32) -> Vec<Share>;
     fn ticket(id: TicketId) -> Option<Ticket>;
     fn ticket_of(share: ShareId, client: &str) -> Option<Ticket>;
 });

@@ -48,7 +48,7 @@ async fn a_shared_file_is_read_by_anybody_with_the_link_until_it_is_revoked() {
     let open = visit(&fixture.disk, &made).await.unwrap();
     assert_eq!(fetch(&open, None, 0, 1500).await.unwrap(), pattern(1500));
     assert_eq!(open.root().name, name("f"));
-    let listed = desk.shares(None, 10).await.unwrap();
+    let listed = desk.shares(None, None, 10).await.unwrap();
     assert_eq!(listed.items[0].share.downloads, 1);
     assert_eq!(listed.items[0].node.as_ref().unwrap().id, file);
     assert_eq!(
@@ -58,7 +58,7 @@ async fn a_shared_file_is_read_by_anybody_with_the_link_until_it_is_revoked() {
     desk.revoke(made.id).await.unwrap();
     assert_eq!(kind(desk.revoke(made.id).await), ErrorKind::NotFound);
     assert_eq!(kind(visit(&fixture.disk, &made).await), ErrorKind::NotFound);
-    assert!(desk.shares(None, 10).await.unwrap().items.is_empty());
+    assert!(desk.shares(None, None, 10).await.unwrap().items.is_empty());
     let unknown = fixture.disk.visit("unknown", from("10.0.0.1")).await;
     assert_eq!(kind(unknown), ErrorKind::NotFound);
 }
@@ -131,7 +131,7 @@ async fn a_share_lives_only_while_its_time_its_node_its_maker_and_their_rights_d
     let made = share(&desk, file, |_| {}).await;
     desk.trash(a, None).await.unwrap();
     assert!(!lives(&made).await);
-    assert!(desk.shares(None, 10).await.unwrap().items.is_empty());
+    assert!(desk.shares(None, None, 10).await.unwrap().items.is_empty());
     desk.restore(a, Restore::Fail).await.unwrap();
     assert!(!lives(&made).await, "a share does not come back with its file");
 
@@ -163,7 +163,7 @@ async fn a_share_lives_only_while_its_time_its_node_its_maker_and_their_rights_d
     desk.trash(a, None).await.unwrap();
     desk.purge(a).await.unwrap();
     assert!(!lives(&made).await);
-    assert!(desk.shares(None, 10).await.unwrap().items.is_empty());
+    assert!(desk.shares(None, None, 10).await.unwrap().items.is_empty());
 }
 
 #[tokio::test]

@@ -194,13 +194,20 @@ impl Sharing for MemoryCatalog {
         }))
     }
 
-    async fn shares_of(&self, maker: &AccountId, before: Option<ShareId>, limit: u32) -> Result<Vec<Share>> {
+    async fn shares_of(
+        &self,
+        maker: &AccountId,
+        node: Option<NodeId>,
+        before: Option<ShareId>,
+        limit: u32,
+    ) -> Result<Vec<Share>> {
         Ok(self.with(|state| {
             let open = state
                 .shares
                 .values()
                 .rev()
-                .filter(|share| share.maker == *maker && share.ended.is_none());
+                .filter(|share| share.maker == *maker && share.ended.is_none())
+                .filter(|share| node.is_none_or(|node| share.node == node));
             page(
                 open.filter(|share| before.is_none_or(|before| share.id < before)),
                 limit,

@@ -181,7 +181,7 @@ async fn file_at(desk: &Desk, parent: NodeId, name: &str, bytes: &'static [u8]) 
 async fn share(desk: &Desk, node: NodeId, spec: ShareSpec) -> Result<()> {
     let mut before = None;
     loop {
-        let page = desk.shares(before, PAGE_ROWS).await?;
+        let page = desk.shares(None, before, PAGE_ROWS).await?;
         if page.items.iter().any(|facts| facts.share.node == node) {
             return Ok(());
         }

@@ -80,7 +80,7 @@ impl House {
             .await;
         [
             nodes,
-            desk.shares(None, 100).await.unwrap().items.len(),
+            desk.shares(None, None, 100).await.unwrap().items.len(),
             desk.trashed(None, 100).await.unwrap().items.len(),
             people.unwrap().items.len(),
         ]
