@@ -388,7 +388,7 @@ impl FactsBody {
     fn of(visit: &Visit) -> Self {
         let (node, share): (&Node, _) = (visit.root(), visit.share());
         Self {
-            name: node.name.as_str().to_owned(),
+            name: visit.name().to_owned(),
             size: node.size_bytes,
             kind: node.kind.as_str(),
             needs_password: share.password.is_some(),

@@ -356,3 +356,21 @@ async fn what_is_shared_is_saved_into_a_drive_of_ones_own() {
     let there = json!({"parent": ada.root().await});
     bob.post(&uri).json(&there).await_problem(404, "not_found").await;
 }
+
+#[tokio::test]
+async fn a_whole_drive_is_shared_and_saved_under_its_own_name() {
+    let app = App::new().await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    ada.file("a.txt", "hello").await;
+    let drive = ada.get("/api/v1/drives").await_ok(200).await["items"][0].clone();
+    let share = share(&ada, &json!({"id": drive["root"]}), json!({})).await;
+    assert_eq!(
+        facts(&app, &link(&share)).await_ok(200).await["name"],
+        drive["name"]
+    );
+    let saved = bob.post(&format!("{}/save", link(&share))).await_ok(201).await;
+    assert_eq!(saved["name"], drive["name"]);
+    let uri = format!("/api/v1/nodes/{}/children", saved["id"].as_str().unwrap());
+    let children = bob.get(&uri).await_ok(200).await;
+    assert_eq!(children["items"][0]["name"], "a.txt");
+}

@@ -35,6 +35,7 @@ pub struct Visit {
     shared: Arc<Shared>,
     share: Share,
     root: Arc<Place>,
+    name: String,
     visitor: Visitor,
 }
 
@@ -88,16 +89,26 @@ impl CampusDisk {
             .await?
             .filter(|_| open)
             .ok_or_else(Error::not_found)?;
+        let name = self.0.name_for_visitors(&root.node).await?;
         Ok(Visit {
             shared: self.0.clone(),
             share,
             root,
+            name,
             visitor,
         })
     }
 }
 
 impl Shared {
+    async fn name_for_visitors(&self, root: &Node) -> Result<String> {
+        if root.parent.is_some() {
+            return Ok(root.name.as_str().to_owned());
+        }
+        let drive = self.catalog.drive(root.drive).await?;
+        Ok(drive.ok_or_else(Error::not_found)?.name)
+    }
+
     /// What a share shares, while it lives.
     async fn shared_place(&self, share: &Share) -> Result<Option<Arc<Place>>> {
         if share.ended.is_some() || share.expires.is_some_and(|expires| expires <= self.now()) {
@@ -155,6 +166,11 @@ impl Visit {
     /// What it shares. Names and sizes may be told before a password, nothing else.
     pub fn root(&self) -> &Node {
         &self.root.node
+    }
+
+    /// What visitors see it called: by the node's name, and a whole drive, whose root has none of its own, by the drive's.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether the share has no download left that `ticket` (or the address) could spend: it looks like a dead one then.
@@ -355,8 +371,10 @@ impl Visit {
         };
         let target: WriteGrant = desk.may_write(parent).await?.folder()?;
         self.spent(admission).whole(&self.shared).await?;
+        // A drive may be called what no folder can be.
+        let name = EntryName::parse(&self.name).unwrap_or_else(|_| source.node.name.clone());
         self.shared
-            .copy(&desk.actor().account, &source, &target, None, Taken::Evade)
+            .copy(&desk.actor().account, &source, &target, Some(name), Taken::Evade)
             .await
     }
 
