@@ -6,6 +6,8 @@ export interface Notice {
   tone: 'info' | 'error'
   text: string
   action?: { label: string; run: () => void | Promise<void> }
+  /** The ids of what the action would act on. */
+  about?: readonly string[]
 }
 
 /** How long a notice stays: long enough to read it twice and reach its button. */
@@ -20,11 +22,16 @@ export const useNotices = defineStore('notices', () => {
     notices.value = notices.value.filter((notice) => notice.id !== id)
   }
 
-  function say(text: string, more: Partial<Pick<Notice, 'tone' | 'action'>> = {}) {
+  function say(text: string, more: Partial<Pick<Notice, 'tone' | 'action' | 'about'>> = {}) {
     const notice: Notice = { id: ++last, tone: 'info', text, ...more }
     notices.value = [...notices.value.slice(-3), notice]
     window.setTimeout(() => dismiss(notice.id), LASTS_MS)
   }
 
-  return { notices, say, dismiss }
+  /** Something was done about this otherwise: nothing offers to do it any more. */
+  function settle(id: string) {
+    notices.value = notices.value.filter(({ about }) => !about?.includes(id))
+  }
+
+  return { notices, say, dismiss, settle }
 })

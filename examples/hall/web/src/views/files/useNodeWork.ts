@@ -30,7 +30,8 @@ export function useNodeWork(refresh: () => Promise<void>) {
       gone.length === 1
         ? t('drive.deleted', { name: gone[0]?.name ?? '' })
         : t('drive.deletedMany', { count: gone.length })
-    notices.say(text, { action: { label: t('drive.undo'), run: () => bringBack(gone) } })
+    const action = { label: t('drive.undo'), run: () => bringBack(gone) }
+    notices.say(text, { action, about: gone.map(({ id }) => id) })
   }
 
   async function bringBack(nodes: readonly Node[]) {
