@@ -5,7 +5,7 @@ import { computed, reactive, shallowReactive, shallowRef, watch } from 'vue'
 import { api, sessionEnded } from '@/api/client'
 import { Problem } from '@/api/problem'
 import { address } from '@/hall'
-import { hold, whenFree } from '@/transfers/hold'
+import { hold, onceFree } from '@/transfers/hold'
 import { Ledger } from '@/transfers/ledger'
 import { fingerprint, journey, type OnConflict, type Picked } from '@/transfers/picked'
 import { isPassing, keepUpload, problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
@@ -172,7 +172,7 @@ export const useTransfers = defineStore('transfers', () => {
       if (!work.release) {
         work.tus = undefined
         become(transfer, 'elsewhere')
-        whenFree(id).then(restore)
+        onceFree(id, restore)
         startWaiting()
         return false
       }
@@ -348,17 +348,17 @@ export const useTransfers = defineStore('transfers', () => {
   function show(upload: Unfinished): Transfer {
     const { name, parent, size, sent, begun, remembered } = upload
     const state = upload.elsewhere ? 'elsewhere' : 'unfinished'
-    if (upload.elsewhere) whenFree(upload.id).then(restore)
+    if (upload.elsewhere) onceFree(upload.id, restore)
     const { path, onConflict = 'fail' } = remembered?.known ?? {}
     const facts = { name: path ?? name, parent, size, sent, begun, state } as const
     return make(facts, { unfinished: upload, path, onConflict })
   }
 
   function showAgain(transfer: Transfer, upload: Unfinished) {
-    const isElsewhere = transfer.state === 'elsewhere'
     transfer.sent = upload.sent
     ledger.move(transfer, upload.elsewhere ? 'elsewhere' : 'unfinished')
-    if (upload.elsewhere && !isElsewhere) whenFree(upload.id).then(restore)
+    // Also where it was so before: what was thought to be free can be held after all, by a window that was slow to say so.
+    if (upload.elsewhere) onceFree(upload.id, restore)
   }
 
   /** Takes up what only waited for `cause` to pass. */

@@ -22,8 +22,19 @@ export function hold(id: string): Promise<(() => void) | undefined> {
   })
 }
 
-/** Waits until no window has an upload. */
-export async function whenFree(id: string): Promise<void> {
+/** What is waited for. */
+const awaited = new Set<string>()
+
+/** Calls back when no window has an upload; once, however often that is asked for meanwhile. */
+export async function onceFree(id: string, then: () => void): Promise<void> {
+  if (awaited.has(id)) return
+  awaited.add(id)
+  await whenFree(id)
+  awaited.delete(id)
+  then()
+}
+
+async function whenFree(id: string): Promise<void> {
   if (talk) await talk.whenFree(id)
   else await navigator.locks.request(LOCK + id, () => {})
 }
