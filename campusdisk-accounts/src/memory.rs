@@ -127,6 +127,16 @@ impl AccountStore for MemoryAccountStore {
         Ok(page(sorted, query.after.as_deref(), query.limit))
     }
 
+    async fn member_counts(&self, groups: &[GroupId]) -> Result<BTreeMap<GroupId, u64>> {
+        let mut counts = BTreeMap::new();
+        for (_, group) in &self.tables().members {
+            if groups.contains(group) {
+                *counts.entry(group.clone()).or_default() += 1;
+            }
+        }
+        Ok(counts)
+    }
+
     async fn setup(&self) -> Result<Setup> {
         let tables = self.tables();
         Ok(Setup {

@@ -1,5 +1,6 @@
 //! Where accounts live: the seam between this crate and a database.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -58,6 +59,9 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
 
     /// A page of groups.
     async fn groups(&self, query: &GroupQuery) -> Result<Vec<Group>>;
+
+    /// How many accounts are in each of these groups; one that nobody is in may be missing.
+    async fn member_counts(&self, groups: &[GroupId]) -> Result<BTreeMap<GroupId, u64>>;
 
     /// Whether the installation has an administrator, and how it gets one.
     async fn setup(&self) -> Result<Setup>;

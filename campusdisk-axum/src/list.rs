@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use campusdisk_accounts::Page as AccountsPage;
 use campusdisk_core::catalog::{Cursor, Sort, SortValue};
 use campusdisk_core::{NameKey, NodeId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -76,6 +77,35 @@ pub(crate) struct ListQuery {
     #[serde(default)]
     pub limit: Limit,
     pub after: Option<String>,
+}
+
+impl ListQuery {
+    /// The page of a list of accounts or groups that is asked for.
+    pub(crate) fn page(&self, state: &AppState) -> AccountsPage<'_> {
+        AccountsPage {
+            after: self.after.as_deref(),
+            limit: self.limit.items(state),
+        }
+    }
+}
+
+/// What a list takes that can be searched.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SearchQuery {
+    pub search: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+impl SearchQuery {
+    /// The page that is asked for.
+    pub(crate) fn page(&self, state: &AppState) -> AccountsPage<'_> {
+        AccountsPage {
+            after: self.after.as_deref(),
+            limit: self.limit.items(state),
+        }
+    }
 }
 
 /// The place in a folder's listing after which the next page begins, as text.

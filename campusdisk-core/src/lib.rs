@@ -22,9 +22,9 @@ mod span;
 pub use self::body::ByteBody;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::disk::{
-    Admission, Algorithm, AppendOptions, Appended, Appending, CampusDisk, Checksum, Desk, Download, Listing,
-    NodeUpdate, Place, Put, PutOptions, Putting, ReadGrant, Restore, Seams, ShareFacts, SharePassword,
-    ShareSpec, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
+    Admission, Algorithm, AppendOptions, Appended, Appending, CampusDisk, Checksum, Desk, Download,
+    DriveUsage, Listing, NodeUpdate, Place, Put, PutOptions, Putting, ReadGrant, Restore, Seams, ShareFacts,
+    SharePassword, ShareSpec, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
 };
 pub use self::entry_name::{EntryName, NameKey};
 pub use self::error::{Error, ErrorKind, Result};

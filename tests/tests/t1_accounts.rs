@@ -454,3 +454,25 @@ async fn administrators_see_what_each_person_s_own_drive_keeps() {
     // The other one never had a drive.
     assert_eq!(used, [(json!("ada"), json!(13)), (json!("root"), json!(0))]);
 }
+
+#[tokio::test]
+async fn administrators_see_what_each_person_may_keep_and_what_a_quota_changes() {
+    let hall = Hall::start_with("personal_quota_bytes = 1000000\n").await;
+    let (root, ada) = (hall.administrator("root"), hall.account("ada"));
+    ada.own_drive().await;
+    let limits = async || {
+        let listed = root.get("/api/v1/admin/accounts").await.expect(200).json();
+        let people = listed["items"].as_array().unwrap().iter();
+        let limits: Vec<_> = people.map(|person| person["limit_bytes"].clone()).collect();
+        limits
+    };
+    // With a drive or without one.
+    assert_eq!(limits().await, [json!(1_000_000), json!(1_000_000)]);
+    let me = ada.get("/api/v1/me").await.expect(200).json();
+    let path = format!("/api/v1/admin/accounts/{}", me["account"]["id"].as_str().unwrap());
+    for (quota, limit) in [(json!(5), 5), (json!(null), 1_000_000)] {
+        let changed = root.patch(&path, json!({ "quota_bytes": quota })).await;
+        assert_eq!(changed.expect(200).json()["account"]["limit_bytes"], limit);
+        assert_eq!(limits().await, [json!(limit), json!(1_000_000)]);
+    }
+}

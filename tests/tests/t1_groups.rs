@@ -185,3 +185,26 @@ async fn groups_are_for_administrators() {
         .await
         .expect_problem(401, "unauthenticated");
 }
+
+#[tokio::test]
+async fn the_list_of_groups_counts_their_members() {
+    let hall = Hall::start().await;
+    let root = hall.administrator("root");
+    let ada = account_id(&hall.account("ada")).await;
+    let me = account_id(&root).await;
+    let (physics, music) = (make(&root, "Physics").await, make(&root, "Music").await);
+    for member in [
+        format!("{physics}/members/{ada}"),
+        format!("{physics}/members/{me}"),
+        format!("{music}/members/{ada}"),
+    ] {
+        root.send("PUT", &member, &[], "").await.expect(204);
+    }
+    let counts = async || {
+        let listed = root.get(GROUPS).await.expect(200).json();
+        [0, 1].map(|row| listed["items"][row]["members"].clone())
+    };
+    assert_eq!(counts().await, [1, 2], "Music, Physics");
+    root.delete(&format!("{music}/members/{ada}")).await.expect(204);
+    assert_eq!(counts().await, [0, 2]);
+}

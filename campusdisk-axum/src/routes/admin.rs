@@ -2,7 +2,7 @@
 
 use axum::Json as JsonAnswer;
 use axum::extract::{FromRequestParts, State};
-use campusdisk_accounts::{Account, AccountUpdate, Administrator, Listed, NextSignIn, Page};
+use campusdisk_accounts::{Account, AccountUpdate, Administrator, Listed, NextSignIn};
 use campusdisk_core::{AccountId, Actor};
 use http::StatusCode;
 use http::request::Parts;
@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::accounts::{AccountAnswer, AccountBody, nullable};
+use super::accounts::{AccountBody, nullable};
 use crate::actor::Caller;
 use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, Query, Segments};
-use crate::list::{Items, Limit};
+use crate::list::{Items, SearchQuery};
 use crate::state::AppState;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -51,25 +51,15 @@ impl FromRequestParts<AppState> for Admin {
 async fn list(
     State(state): State<AppState>,
     Admin(by): Admin,
-    Query(query): Query<AccountsQuery>,
+    Query(query): Query<SearchQuery>,
 ) -> Result<JsonAnswer<Items<PersonBody>>> {
-    let page = Page {
-        after: query.after.as_deref(),
-        limit: query.limit.items(&state),
-    };
     let listed = state
         .accounts()?
-        .admin_list(&by, query.search.as_deref(), page)
+        .admin_list(&by, query.search.as_deref(), query.page(&state))
         .await;
     let listed = page_asked(listed)?;
-    let ids: Vec<_> = listed.items.iter().map(|account| account.id.clone()).collect();
-    let used = state.disk().personal_usage(&ids).await?;
-    let person = |account: &Account| PersonBody {
-        account: account.into(),
-        used_bytes: used.get(&account.id).copied().unwrap_or_default(),
-    };
     Ok(JsonAnswer(Items {
-        items: listed.items.iter().map(person).collect(),
+        items: people(&state, &listed.items).await?,
         next: listed.next,
     }))
 }
@@ -77,28 +67,28 @@ async fn list(
 /// One account.
 #[utoipa::path(
     get, path = "/api/v1/admin/accounts/{id}", tag = "administration", params(("id" = String, Path)),
-    responses((status = 200, body = AccountAnswer), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)),
+    responses((status = 200, body = PersonAnswer), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)),
 )]
 async fn get(
     State(state): State<AppState>,
     Admin(by): Admin,
     Segments(id): Segments<String>,
-) -> Result<JsonAnswer<AccountAnswer>> {
+) -> Result<JsonAnswer<PersonAnswer>> {
     let account = state.accounts()?.admin_get(&by, &account_id(&id)?).await?;
-    Ok(JsonAnswer(AccountAnswer::from(&account)))
+    person(&state, account).await
 }
 
 /// Locks, unlocks, appoints, or sets a quota. Locking ends the account's sessions, tokens and running transfers.
 #[utoipa::path(
     patch, path = "/api/v1/admin/accounts/{id}", tag = "administration", params(("id" = String, Path)), request_body = UpdateBody,
-    responses((status = 200, body = AccountAnswer), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)),
+    responses((status = 200, body = PersonAnswer), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)),
 )]
 async fn update(
     State(state): State<AppState>,
     Admin(by): Admin,
     Segments(id): Segments<String>,
     Json(body): Json<UpdateBody>,
-) -> Result<JsonAnswer<AccountAnswer>> {
+) -> Result<JsonAnswer<PersonAnswer>> {
     let id = account_id(&id)?;
     let update = AccountUpdate {
         locked: body.locked,
@@ -114,7 +104,7 @@ async fn update(
         let quota_bytes = account.quota_bytes.or(state.disk().policy().personal_quota_bytes);
         state.disk().set_personal_quota(&id, quota_bytes).await?;
     }
-    Ok(JsonAnswer(AccountAnswer::from(&account)))
+    person(&state, account).await
 }
 
 /// Sets somebody's password; they choose another at their next sign-in.
@@ -137,8 +127,30 @@ async fn set_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn person(state: &AppState, account: Account) -> Result<JsonAnswer<PersonAnswer>> {
+    let mut people = people(state, &[account]).await?;
+    let account = people.pop().ok_or_else(Problem::not_found)?;
+    Ok(JsonAnswer(PersonAnswer { account }))
+}
+
+/// Accounts with what their own drives keep and may keep.
+async fn people(state: &AppState, accounts: &[Account]) -> Result<Vec<PersonBody>> {
+    let ids: Vec<_> = accounts.iter().map(|account| account.id.clone()).collect();
+    let usage = state.disk().personal_usage(&ids).await?;
+    let usual = state.disk().policy().personal_quota_bytes;
+    let person = |account: &Account| {
+        let drive = usage.get(&account.id);
+        PersonBody {
+            account: account.into(),
+            used_bytes: drive.map_or(0, |drive| drive.used_bytes),
+            limit_bytes: drive.map_or(account.quota_bytes.or(usual), |drive| drive.quota_bytes),
+        }
+    };
+    Ok(accounts.iter().map(person).collect())
+}
+
 /// A page as it was asked for. A cursor or a limit is part of how the list is asked for, not of what is in it.
-fn page_asked<T>(listed: campusdisk_core::Result<Listed<T>>) -> Result<Listed<T>> {
+pub(super) fn page_asked<T>(listed: campusdisk_core::Result<Listed<T>>) -> Result<Listed<T>> {
     listed.map_err(|error| match error.field() {
         Some("after" | "limit") => Problem::from(error).with_status(StatusCode::BAD_REQUEST),
         _ => error.into(),
@@ -161,15 +173,13 @@ pub(super) fn account_id(text: &str) -> Result<AccountId> {
     AccountId::parse(text).map_err(|_| Problem::not_found())
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct AccountsQuery {
-    search: Option<String>,
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
+/// An account as administrators see it.
+#[derive(Debug, Serialize, ToSchema)]
+struct PersonAnswer {
+    account: PersonBody,
 }
 
-/// An account as a list of people has it.
+/// An account with what its own drive keeps.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Person)]
 struct PersonBody {
@@ -178,6 +188,8 @@ struct PersonBody {
     account: AccountBody,
     /// What its own drive keeps: versions and trash too; 0 while it has none.
     used_bytes: u64,
+    /// What it may keep: the account's own quota, else the installation's; null where there is no limit.
+    limit_bytes: Option<u64>,
 }
 
 /// What changes of an account; what is missing stays.

@@ -2,7 +2,7 @@
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use campusdisk_accounts::{Group, GroupName, Page};
+use campusdisk_accounts::{Group, GroupName};
 use campusdisk_core::GroupId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::accounts::AccountBody;
-use super::admin::{Admin, account_id, listing};
+use super::admin::{Admin, account_id, listing, page_asked};
 use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, Query, Segments};
-use crate::list::{Items, Limit, ListQuery};
+use crate::list::{Items, ListQuery, SearchQuery};
 use crate::state::AppState;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -30,19 +30,25 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(
     get, path = "/api/v1/admin/groups", tag = "administration",
     params(("search" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
-    responses((status = 200, body = Items<GroupBody>), (status = 403, body = ProblemDocument)),
+    responses((status = 200, body = Items<GroupRow>), (status = 403, body = ProblemDocument)),
 )]
 async fn list(
     State(state): State<AppState>,
-    Admin(_by): Admin,
-    Query(query): Query<GroupsQuery>,
-) -> Result<JsonAnswer<Items<GroupBody>>> {
-    let page = Page {
-        after: query.after.as_deref(),
-        limit: query.limit.items(&state),
+    Admin(by): Admin,
+    Query(query): Query<SearchQuery>,
+) -> Result<JsonAnswer<Items<GroupRow>>> {
+    let accounts = state.accounts()?;
+    let listed = accounts.groups(query.search.as_deref(), query.page(&state)).await;
+    let listed = page_asked(listed)?;
+    let counts = accounts.member_counts(&by, &listed.items).await?;
+    let row = |group: &Group| GroupRow {
+        group: group.into(),
+        members: counts.get(&group.id).copied().unwrap_or_default(),
     };
-    let listed = state.accounts()?.groups(query.search.as_deref(), page).await;
-    Ok(JsonAnswer(listing(listed)?))
+    Ok(JsonAnswer(Items {
+        items: listed.items.iter().map(row).collect(),
+        next: listed.next,
+    }))
 }
 
 /// Makes a group without members.
@@ -110,11 +116,10 @@ async fn members(
     Segments(id): Segments<String>,
     Query(query): Query<ListQuery>,
 ) -> Result<JsonAnswer<Items<AccountBody>>> {
-    let page = Page {
-        after: query.after.as_deref(),
-        limit: query.limit.items(&state),
-    };
-    let listed = state.accounts()?.members(&by, &group_id(&id)?, page).await;
+    let listed = state
+        .accounts()?
+        .members(&by, &group_id(&id)?, query.page(&state))
+        .await;
     Ok(JsonAnswer(listing(listed)?))
 }
 
@@ -162,26 +167,14 @@ async fn groups_of(
     Segments(id): Segments<String>,
     Query(query): Query<ListQuery>,
 ) -> Result<JsonAnswer<Items<GroupBody>>> {
-    let page = Page {
-        after: query.after.as_deref(),
-        limit: query.limit.items(&state),
-    };
     let account = state.accounts()?.admin_get(&by, &account_id(&id)?).await?;
-    let listed = state.accounts()?.groups_of(&account.id, page).await;
+    let listed = state.accounts()?.groups_of(&account.id, query.page(&state)).await;
     Ok(JsonAnswer(listing(listed)?))
 }
 
 /// A text that can be no id names no group.
 fn group_id(text: &str) -> Result<GroupId> {
     GroupId::parse(text).map_err(|_| Problem::not_found())
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct GroupsQuery {
-    search: Option<String>,
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
 }
 
 /// What a group is to be called.
@@ -202,6 +195,17 @@ struct GroupBody {
     name: String,
     /// When it was made.
     created: String,
+}
+
+/// A group as the list of groups has it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GroupRow)]
+struct GroupRow {
+    /// The group.
+    #[serde(flatten)]
+    group: GroupBody,
+    /// How many accounts are in it.
+    members: u64,
 }
 
 impl From<&Group> for GroupBody {

@@ -33,6 +33,7 @@ pub use self::access::{Place, ReadGrant, WriteGrant};
 pub use self::browse::Listing;
 pub use self::checksum::{Algorithm, Checksum};
 pub use self::download::Download;
+pub use self::quota::DriveUsage;
 pub use self::share::{ShareFacts, SharePassword, ShareSpec};
 pub use self::shared::{CampusDisk, Desk, Seams};
 pub use self::sweep::Swept;

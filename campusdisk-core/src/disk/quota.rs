@@ -8,6 +8,16 @@ use crate::catalog::record::{Drive, DriveKind, Member, Role, Subject};
 use crate::catalog::{Bulk, Change, Expect, RecordKey};
 use crate::{AccountId, DriveId, Error, Result};
 
+/// What a drive keeps, and what it may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DriveUsage {
+    /// All that is kept: versions and trash too.
+    pub used_bytes: u64,
+    /// The most that may be kept; `None` without a limit.
+    pub quota_bytes: Option<u64>,
+}
+
 impl CampusDisk {
     /// Makes a drive with members: a department's, a course's, a service's catalogue.
     ///
@@ -83,17 +93,23 @@ impl CampusDisk {
         }
     }
 
-    /// What the own drives of these accounts keep, in bytes, by one query. Who has no drive yet is not among them.
+    /// What the own drives of these accounts keep and may keep, by one query. Who has no drive yet is not among them.
     ///
     /// # Errors
     /// What the catalog says.
-    pub async fn personal_usage(&self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, u64>> {
+    pub async fn personal_usage(&self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, DriveUsage>> {
         let subjects: Vec<_> = accounts.iter().cloned().map(Subject::Account).collect();
         let drives = self.0.catalog.drives_of(&subjects).await?;
         let own = drives
             .into_iter()
             .filter(|(drive, _)| drive.kind == DriveKind::Personal)
-            .filter_map(|(drive, _)| Some((drive.owner?, drive.used_bytes)));
+            .filter_map(|(drive, _)| {
+                let usage = DriveUsage {
+                    used_bytes: drive.used_bytes,
+                    quota_bytes: drive.quota_bytes,
+                };
+                Some((drive.owner?, usage))
+            });
         // A personal drive may have other members: those who were not asked for are not told.
         Ok(own.filter(|(owner, _)| accounts.contains(owner)).collect())
     }

@@ -3,6 +3,7 @@
 mod apply;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -16,7 +17,7 @@ use campusdisk_core::{AccountId, Error, GroupId, Result};
 use crate::database::Database;
 use crate::failure::Outcome;
 use crate::postgres::PostgresDatabase;
-use crate::session::{Args, Columns, Row};
+use crate::session::{Args, Columns, Row, placeholders};
 use crate::sqlite::SqliteDatabase;
 
 /// The store of accounts in a SQL database. Clones share it.
@@ -136,6 +137,22 @@ impl AccountStore for SqlAccountStore {
         args.push_int(Some(query.limit.into()));
         sql += &format!(" ORDER BY g.name_key LIMIT ${}", args.len());
         self.list(sql, args, rows::group).await
+    }
+
+    async fn member_counts(&self, groups: &[GroupId]) -> Result<BTreeMap<GroupId, u64>> {
+        if groups.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut args = Args::new();
+        for group in groups {
+            args.push_text(Some(group.as_str()));
+        }
+        let sql = format!(
+            "SELECT in_group, COUNT(*) FROM account_memberships WHERE in_group IN ({}) GROUP BY in_group",
+            placeholders(0, groups.len())
+        );
+        let counts = self.list(sql, args, rows::member_count).await?;
+        Ok(counts.into_iter().collect())
     }
 
     async fn setup(&self) -> Result<Setup> {

@@ -155,6 +155,11 @@ pub(super) fn group(columns: &mut Columns<'_>) -> Outcome<Group> {
     })
 }
 
+pub(super) fn member_count(columns: &mut Columns<'_>) -> Outcome<(GroupId, u64)> {
+    let group = parsed(GroupId::parse(columns.text()?))?;
+    Ok((group, columns.count()?))
+}
+
 pub(super) fn setup(columns: &mut Columns<'_>) -> Outcome<Setup> {
     let has_administrator = columns.opt_text()?.is_some();
     Ok(Setup {

@@ -113,6 +113,7 @@ macro_rules! accounts_cases {
             a11_accounts_are_listed_in_pages_by_key
             a11_a_search_filters_before_it_counts
             a11_members_are_listed_by_key
+            a11_members_are_counted_for_each_group_asked_for
             a11_groups_are_listed_in_pages_by_key
             a11_a_search_of_groups_filters_before_it_counts
             a11_tokens_are_listed_oldest_first

@@ -1,7 +1,9 @@
 //! Quotas and limits.
 
+use std::collections::BTreeMap;
+
 use campusdisk_core::catalog::record::{DriveKind, Role, Subject};
-use campusdisk_core::{AccountId, Actor, AppendOptions, Desk, ErrorKind, PutOptions, UploadSpec};
+use campusdisk_core::{AccountId, Actor, AppendOptions, Desk, DriveUsage, ErrorKind, PutOptions, UploadSpec};
 
 use crate::fixture::{Fixture, append, kind, name, pattern, policy, put, upload};
 
@@ -218,9 +220,24 @@ async fn what_several_accounts_use_is_read_at_once_and_only_of_their_own_drives(
         .create_drive(DriveKind::Departmental, "Physics", None, &[reads])
         .await
         .unwrap();
-    let usage = async |accounts: &[AccountId]| fixture.disk.personal_usage(accounts).await.unwrap();
+    let usage = async |accounts: &[AccountId]| {
+        let usage = fixture.disk.personal_usage(accounts).await.unwrap();
+        let numbers = |drive: DriveUsage| (drive.used_bytes, drive.quota_bytes);
+        BTreeMap::from_iter(
+            usage
+                .into_iter()
+                .map(|(account, drive)| (account, numbers(drive))),
+        )
+    };
+    fixture.disk.set_personal_quota(&his, Some(5000)).await.unwrap();
     let all = usage(&[mine.clone(), his.clone(), nobodys]).await;
-    assert_eq!(all, [(mine.clone(), 700), (his, 300)].into());
-    assert_eq!(usage(std::slice::from_ref(&mine)).await, [(mine, 700)].into());
+    assert_eq!(
+        all,
+        [(mine.clone(), (700, None)), (his, (300, Some(5000)))].into()
+    );
+    assert_eq!(
+        usage(std::slice::from_ref(&mine)).await,
+        [(mine, (700, None))].into()
+    );
     assert!(usage(&[]).await.is_empty());
 }

@@ -1,5 +1,6 @@
 //! What comes in between: others who change the same account, and a database that fails.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -113,6 +114,11 @@ impl AccountStore for Meddler {
     async fn group(&self, id: &GroupId) -> Result<Option<Group>> {
         self.count()?;
         self.inner.group(id).await
+    }
+
+    async fn member_counts(&self, groups: &[GroupId]) -> Result<BTreeMap<GroupId, u64>> {
+        self.count()?;
+        self.inner.member_counts(groups).await
     }
 
     async fn groups(&self, query: &GroupQuery) -> Result<Vec<Group>> {

@@ -1,6 +1,7 @@
 //! Lists and searches.
 
 use campusdisk_accounts::{AccountChange, AccountQuery, AccountStore, Device, GroupQuery, Purpose};
+use campusdisk_core::GroupId;
 
 use super::super::AccountsHarness;
 use super::super::made::{
@@ -116,6 +117,32 @@ pub async fn a11_members_are_listed_by_key(harness: &dyn AccountsHarness) {
     };
     assert_eq!(names(&*store, &members(None, 2)).await, ["ada", "bob"]);
     assert_eq!(names(&*store, &members(Some("bob"), 2)).await, ["dan"]);
+}
+
+/// A11 of members, counted.
+pub async fn a11_members_are_counted_for_each_group_asked_for(harness: &dyn AccountsHarness) {
+    let store = harness.store();
+    let mut changes: Vec<_> = ["ada", "bob", "cyn"]
+        .iter()
+        .map(|name| new(record(name)))
+        .collect();
+    changes.extend(["physics", "music", "art"].map(|name| AccountChange::PutGroup(group(name))));
+    changes.extend([
+        join("physics", "ada"),
+        join("physics", "bob"),
+        join("music", "ada"),
+    ]);
+    assert_done(commit(&*store, &changes).await);
+    let [physics, music, art] = ["physics", "music", "art"].map(|name| group(name).id);
+    let count = async |groups: &[GroupId]| {
+        let counts = store.member_counts(groups).await.expect("the store answers");
+        let of = |group: &GroupId| counts.get(group).copied().unwrap_or_default();
+        [of(&physics), of(&music), of(&art)]
+    };
+    let all = [physics.clone(), music.clone(), art.clone()];
+    assert_eq!(count(&all).await, [2, 1, 0]);
+    assert_eq!(count(std::slice::from_ref(&music)).await, [0, 1, 0]);
+    assert_eq!(count(&[]).await, [0, 0, 0]);
 }
 
 /// A11 of groups.

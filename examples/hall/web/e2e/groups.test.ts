@@ -15,6 +15,7 @@ const LOOKS = [
       add: 'Add ada',
       added: 'ada is added.',
       remove: 'Remove ada',
+      counted: '1 member ·',
       nobody: 'Nobody is in this group yet.',
       rename: 'Rename Physics',
       delete: 'Delete Optics',
@@ -41,6 +42,7 @@ const LOOKS = [
       add: '添加“ada”',
       added: '已添加“ada”。',
       remove: '移除“ada”',
+      counted: '1 名成员 ·',
       nobody: '该用户组还没有成员。',
       rename: '重命名“Physics”',
       delete: '删除“Optics”',
@@ -108,6 +110,7 @@ test.for(LOOKS)(
     await inputHasFocus(admin)
     await page.getByRole('button', { name: words.remove }).waitFor()
     await closed(admin)
+    await rows.filter({ hasText: words.counted }).waitFor()
 
     await press(admin, words.rename)
     await inputHasFocus(admin)
