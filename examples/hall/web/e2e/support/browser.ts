@@ -10,12 +10,10 @@ import {
 } from 'playwright-core'
 
 import { showLocalBuild } from './local-build'
+import { look } from './words'
 
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.CAMPUSDISK_SHOTS ?? join(process.cwd(), 'shots')
-
-export const WIDE = { width: 1440, height: 900 }
-export const PHONE = { width: 360, height: 740 }
 
 export async function launch(): Promise<Browser> {
   return chromium.launch({
@@ -46,8 +44,8 @@ export class Person {
   static async arrive(browser: Browser, base: string, options: BrowserContextOptions = {}): Promise<Person> {
     const context = await browser.newContext({
       baseURL: `${base}/`,
-      viewport: WIDE,
-      locale: 'en-GB',
+      viewport: look.viewport,
+      locale: look.locale === 'en' ? 'en-GB' : look.locale,
       timezoneId: 'Asia/Shanghai',
       ...options,
     })

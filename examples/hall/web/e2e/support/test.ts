@@ -61,4 +61,5 @@ export const test = base.extend<Fixtures & { house: House }>({
 
 export { expect } from 'vitest'
 export { PASSWORD } from './hall'
-export { PHONE, WIDE, type Person } from './browser'
+export { type Person } from './browser'
+export { PHONE, WIDE } from './looks'

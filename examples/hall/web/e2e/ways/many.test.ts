@@ -4,8 +4,9 @@ import { join } from 'node:path'
 
 import type { Page } from 'playwright-core'
 
-import type { Hall } from './support/hall'
-import { expect, PASSWORD, test } from './support/test'
+import type { Hall } from '../support/hall'
+import { expect, PASSWORD, test } from '../support/test'
+import { look, say, saying } from '../support/words'
 
 const FILES = ['a.txt', 'b.txt', 'c.txt', 'd.txt']
 
@@ -28,7 +29,8 @@ async function fill(hall: Hall) {
 }
 
 const link = (page: Page, name: string) => page.getByRole('link', { name, exact: true })
-const check = (page: Page, name: string) => page.getByRole('checkbox', { name: `Select ${name}` })
+const check = (page: Page, name: string) =>
+  page.getByRole('checkbox', { name: say('drive.selectOf', { name }) })
 const names = (page: Page) => page.locator('.row-link').allInnerTexts()
 
 test('several entries are chosen by box, shift and keys, deleted together and brought back', async ({
@@ -41,24 +43,27 @@ test('several entries are chosen by box, shift and keys, deleted together and br
   await person.signIn('ada', PASSWORD)
   await check(page, 'a.txt').click()
   await check(page, 'c.txt').click({ modifiers: ['Shift'] })
-  await page.getByText('3 selected').waitFor()
+  await page.getByText(say('drive.selected', { count: 3 })).waitFor()
   await link(page, 'b.txt').click({ modifiers: ['Control'] })
-  await page.getByText('2 selected').waitFor()
-  await page.getByRole('toolbar').getByRole('button', { name: 'Delete' }).click()
-  await page.getByText('2 items are in the trash').waitFor()
+  await page.getByText(say('drive.selected', { count: 2 })).waitFor()
+  await page
+    .getByRole('toolbar')
+    .getByRole('button', { name: say('drive.delete') })
+    .click()
+  await page.getByText(say('drive.deletedMany', { count: 2 })).waitFor()
   expect(await names(page)).toEqual(['b.txt', 'd.txt', 'Other', 'Target'])
-  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.getByRole('button', { name: say('drive.undo') }).click()
   await link(page, 'a.txt').waitFor()
 
   await link(page, 'b.txt').focus()
   await page.keyboard.press('Control+a')
-  await page.getByText('6 selected').waitFor()
+  await page.getByText(say('drive.selected', { count: 6 })).waitFor()
   await page.keyboard.press('Escape')
-  await page.getByText('6 selected').waitFor({ state: 'detached' })
+  await page.getByText(say('drive.selected', { count: 6 })).waitFor({ state: 'detached' })
   await page.keyboard.press('Space')
-  await page.getByText('1 selected').waitFor()
+  await page.getByText(say('drive.selected', { count: 1 })).waitFor()
   await page.keyboard.press('Shift+ArrowDown')
-  await page.getByText('2 selected').waitFor()
+  await page.getByText(say('drive.selected', { count: 2 })).waitFor()
 })
 
 test('entries are moved and copied into folders by a dialog, with the keyboard alone', async ({
@@ -73,20 +78,20 @@ test('entries are moved and copied into folders by a dialog, with the keyboard a
   await person.signIn('ada', PASSWORD)
   const dialog = page.getByRole('dialog')
   for (const [action, go] of [
-    ['Copy', 'Copy here'],
-    ['Copy', 'Copy here'],
-    ['Move', 'Move here'],
+    [say('drive.copy'), say('drive.copyHere')],
+    [say('drive.copy'), say('drive.copyHere')],
+    [say('drive.move'), say('drive.moveHere')],
   ] as const) {
     await check(page, 'a.txt').press('Space')
-    if (action === 'Move') await check(page, 'a.txt').press('Space')
-    if (action === 'Move') await check(page, 'b.txt').press('Space')
+    if (action === say('drive.move')) await check(page, 'a.txt').press('Space')
+    if (action === say('drive.move')) await check(page, 'b.txt').press('Space')
     await page.getByRole('toolbar').getByRole('button', { name: action }).press('Enter')
     await dialog.getByRole('button', { name: 'Target' }).press('Enter')
-    await dialog.getByText('There are no folders here.').waitFor()
+    await dialog.getByText(say('drive.noFolders')).waitFor()
     await dialog.getByRole('button', { name: go }).press('Enter')
     await dialog.waitFor({ state: 'hidden' })
     await page.keyboard.press('Escape')
-    if (action === 'Copy') await check(page, 'a.txt').press('Space')
+    if (action === say('drive.copy')) await check(page, 'a.txt').press('Space')
   }
   await link(page, 'b.txt').waitFor({ state: 'detached' })
   await link(page, 'Target').click()
@@ -102,11 +107,13 @@ test('entries are dragged into a folder and up the path', async ({ hall, arrive 
   await check(page, 'a.txt').click()
   await check(page, 'b.txt').click()
   await link(page, 'a.txt').dragTo(page.getByRole('row', { name: 'Target' }))
-  await page.getByText('2 items moved').waitFor()
+  await page.getByText(say('drive.moved', { count: 2 })).waitFor()
   await link(page, 'Target').click()
   await link(page, 'b.txt').waitFor()
-  await link(page, 'a.txt').dragTo(page.getByRole('navigation', { name: 'Path' }).getByRole('link'))
-  await page.getByText('1 item moved').waitFor()
+  await link(page, 'a.txt').dragTo(
+    page.getByRole('navigation', { name: say('drive.path') }).getByRole('link'),
+  )
+  await page.getByText(say('drive.moved', { count: 1 })).waitFor()
   await link(page, 'a.txt').waitFor({ state: 'detached' })
   expect(await names(page)).toEqual(['b.txt'])
 })
@@ -118,13 +125,13 @@ test('details tell the hash and bring an earlier version back', async ({ hall, a
   const { page } = person
   await person.signIn('ada', PASSWORD)
   await page.getByRole('row', { name: 'a.txt' }).click({ button: 'right' })
-  await page.getByRole('menuitem', { name: 'Details' }).click()
+  await page.getByRole('menuitem', { name: say('drive.details') }).click()
   const dialog = page.getByRole('dialog')
-  await dialog.getByText('15 B (15 bytes)').waitFor()
+  await dialog.getByText(say('drive.bytes', { size: '15 B', bytes: 15 })).waitFor()
   await dialog.getByText(/^[0-9a-f]{64}$/).waitFor()
-  await dialog.getByText('Not shared.').waitFor()
-  await dialog.getByRole('button', { name: /^Restore the version of/ }).click()
-  await dialog.getByText('5 B (5 bytes)').waitFor()
+  await dialog.getByText(say('drive.notShared')).waitFor()
+  await dialog.getByRole('button', { name: saying('drive.restoreVersionOf', { time: '.+' }) }).click()
+  await dialog.getByText(say('drive.bytes', { size: '5 B', bytes: 5 })).waitFor()
   expect(await (await fetch(`${root}/children/a.txt`, { headers })).json()).toMatchObject({ size: 5 })
 })
 
@@ -134,21 +141,21 @@ test('a folder is filtered by kind, and files are found by a part of their names
 }) => {
   const { root, headers } = await fill(hall)
   await fetch(`${root}/children/Photo.jpg`, { method: 'PUT', headers, body: 'jpg' })
-  const person = await arrive({ locale: 'zh-CN' })
+  const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
-  await page.getByLabel('类型').selectOption('图片')
+  await page.getByLabel(say('drive.kind')).selectOption(say('drive.categories.image'))
   await link(page, 'a.txt').waitFor({ state: 'detached' })
   await link(page, 'Photo.jpg').waitFor()
-  await page.getByLabel('搜索文件').fill('HOTO')
+  await page.getByLabel(say('drive.searchFor')).fill('HOTO')
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: '“HOTO”的搜索结果' }).waitFor()
+  await page.getByRole('heading', { name: say('drive.results', { query: 'HOTO' }) }).waitFor()
   await page.getByRole('listitem').filter({ hasText: 'Photo.jpg' }).waitFor()
   await page.getByRole('link', { name: 'Photo.jpg', exact: true }).press('Enter')
-  await page.getByText('浏览器无法显示此文件').waitFor()
+  await page.getByText(say('preview.failed')).waitFor()
   await page.keyboard.press('Escape')
-  await page.getByLabel('类型').selectOption('音频')
-  await page.getByText('没有找到与“HOTO”匹配的文件').waitFor()
+  await page.getByLabel(say('drive.kind')).selectOption(say('drive.categories.audio'))
+  await page.getByText(say('drive.noResults', { query: 'HOTO' })).waitFor()
 })
 
 /** Drops a folder of this machine on the drive, as a file manager would. */
@@ -156,7 +163,7 @@ async function dropFolder(page: Page, folder: string) {
   const session = await page.context().newCDPSession(page)
   const data = { items: [], files: [folder], dragOperationsMask: 1 }
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-    await session.send('Input.dispatchDragEvent', { type, x: 700, y: 500, data })
+    await session.send('Input.dispatchDragEvent', { type, x: look.viewport.width / 2, y: 500, data })
   }
 }
 
@@ -179,9 +186,9 @@ test.for(ways)(
     const person = await arrive()
     const { page } = person
     await person.signIn('ada', PASSWORD)
-    await page.getByText('There is nothing here yet').waitFor()
+    await page.getByText(say('drive.empty')).waitFor()
     await pick(page, join(folder, 'Project'))
-    await page.getByText('All uploads are done').waitFor()
+    await page.getByText(say('transfers.allDone')).waitFor()
     rmSync(folder, { recursive: true })
     await link(page, 'Project').click()
     await link(page, 'readme.md').waitFor()
@@ -200,11 +207,11 @@ test('who uploads a name that is taken chooses what happens', async ({ hall, arr
   const again = (text: string) => ({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from(text) })
   const input = page.locator('input[type=file][multiple]')
   await input.setInputFiles(again('kept beside'))
-  await page.getByRole('button', { name: 'Keep both' }).click()
+  await page.getByRole('button', { name: say('transfers.keepBoth') }).click()
   await link(page, 'a (2).txt').waitFor()
   await input.setInputFiles(again('a new version'))
-  await page.getByRole('button', { name: 'Replace, as a new version' }).click()
-  await page.getByText('All uploads are done').waitFor()
+  await page.getByRole('button', { name: say('transfers.replace') }).click()
+  await page.getByText(say('transfers.allDone')).waitFor()
   const now = await fetch(`${root}/children/a.txt`, { headers })
   expect(await now.json()).toMatchObject({ size: 'a new version'.length })
 })

@@ -1,4 +1,5 @@
-import { expect, PASSWORD, test, type Person } from './support/test'
+import { expect, PASSWORD, test, type Person } from '../support/test'
+import { say } from '../support/words'
 
 /** Names that would run where they were taken for markup, for an address, for a template or for a message. */
 const HOSTILE = [
@@ -40,10 +41,13 @@ test('hostile names of files, folders, people and shares are shown as text, and 
   for (const name of HOSTILE) {
     const link = page.getByRole('link', { name, exact: true })
     await link.click()
-    await page.getByRole('navigation', { name: 'Path' }).getByText(name, { exact: true }).waitFor()
+    await page
+      .getByRole('navigation', { name: say('drive.path') })
+      .getByText(name, { exact: true })
+      .waitFor()
     await page.getByRole('grid').getByRole('link', { name, exact: true }).waitFor()
-    await page.getByRole('button', { name: `Actions for ${name}` }).click()
-    await page.getByRole('menuitem', { name: 'Rename' }).click()
+    await page.getByRole('button', { name: say('drive.actionsOf', { name }) }).click()
+    await page.getByRole('menuitem', { name: say('drive.rename') }).click()
     await page.keyboard.press('Escape')
     await nothingRan(person)
     await page.goto('drive')
@@ -60,25 +64,28 @@ test('hostile names of files, folders, people and shares are shown as text, and 
 
   // Deleting puts a name into a message, uploading into the list of transfers.
   const [first = ''] = HOSTILE
-  await page.getByRole('button', { name: `Actions for ${first}` }).click()
-  await page.getByRole('menuitem', { name: 'Delete' }).click()
-  await page.getByText(`${first} is in the trash`).waitFor()
-  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.getByRole('button', { name: say('drive.actionsOf', { name: first }) }).click()
+  await page.getByRole('menuitem', { name: say('drive.delete') }).click()
+  await page.getByText(say('drive.deleted', { name: first })).waitFor()
+  await page.getByRole('button', { name: say('drive.undo') }).click()
   await page
     .locator('.drive-view input[type=file]')
     .first()
     .setInputFiles(
       HOSTILE.map((name) => ({ name: `${name}.txt`, mimeType: 'text/html', buffer: Buffer.from('x') })),
     )
-  await page.getByText('All uploads are done').waitFor()
-  await page.getByRole('link', { name: 'Transfers' }).click()
+  await page.getByText(say('transfers.allDone')).waitFor()
+  await page.getByRole('link', { name: say('transfers.title') }).click()
   for (const name of HOSTILE) await page.getByText(`${name}.txt`, { exact: true }).first().waitFor()
   await nothingRan(person)
 
   await page.goto('profile')
   await page.getByText(DISPLAY_NAME, { exact: true }).first().waitFor()
-  await page.getByRole('button', { name: `Revoke ${DISPLAY_NAME}` }).click()
-  await page.getByRole('dialog').getByText(`Revoke ${DISPLAY_NAME}`).waitFor()
+  await page.getByRole('button', { name: say('profile.revokeToken', { name: DISPLAY_NAME }) }).click()
+  await page
+    .getByRole('dialog')
+    .getByText(say('profile.revokeToken', { name: DISPLAY_NAME }))
+    .waitFor()
   await nothingRan(person)
   await page.goto('administration')
   await page.getByRole('cell', { name: DISPLAY_NAME }).waitFor()

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 
-import { expect, PASSWORD, test, type Person } from './support/test'
-import type { Hall } from './support/hall'
+import { expect, PASSWORD, test, type Person } from '../support/test'
+import { say } from '../support/words'
+import type { Hall } from '../support/hall'
 
 /** A file in a folder of Ada's, and the links to what she shares of them. */
 async function shares(hall: Hall) {
@@ -36,7 +37,7 @@ test('a visitor downloads a shared file', async ({ hall, arrive }) => {
   const person = await arrive()
   await person.page.goto(await share('file', {}))
   await person.page.getByRole('heading', { name: 'notes.txt' }).waitFor()
-  expect(await downloaded(person, 'Download')).toBe('hello')
+  expect(await downloaded(person, say('visit.download'))).toBe('hello')
 })
 
 test('a visitor needs the password of a share that has one', async ({ hall, arrive }) => {
@@ -45,11 +46,11 @@ test('a visitor needs the password of a share that has one', async ({ hall, arri
   person.expectStatus(403)
   const { page } = person
   await page.goto(await share('folder', { password: 'open sesame' }))
-  await page.getByLabel('Password').fill('wrong')
-  await page.getByRole('button', { name: 'Open' }).click()
-  await page.getByText('The password is wrong.').waitFor()
-  await page.getByLabel('Password').fill('open sesame')
-  await page.getByRole('button', { name: 'Open' }).click()
+  await page.getByLabel(say('visit.password')).fill('wrong')
+  await page.getByRole('button', { name: say('visit.open') }).click()
+  await page.getByText(say('problem.kind.wrong_password')).waitFor()
+  await page.getByLabel(say('visit.password')).fill('open sesame')
+  await page.getByRole('button', { name: say('visit.open') }).click()
   expect(await downloaded(person, 'notes.txt')).toBe('hello')
 })
 
@@ -58,9 +59,9 @@ test('a visitor hands files in and sees none of what is there', async ({ hall, a
   const person = await arrive()
   const { page } = person
   await page.goto(await share('folder', { drop: true, password: 'open sesame' }))
-  await page.getByLabel('Password').fill('open sesame')
-  await page.getByRole('button', { name: 'Open' }).click()
-  await page.getByText('Put your files in here').waitFor()
+  await page.getByLabel(say('visit.password')).fill('open sesame')
+  await page.getByRole('button', { name: say('visit.open') }).click()
+  await page.getByText(say('visit.drop')).waitFor()
   const file = (name: string, text: string) => ({
     name,
     mimeType: 'text/plain',
@@ -69,8 +70,8 @@ test('a visitor hands files in and sees none of what is there', async ({ hall, a
   // One of these names is taken already: nothing is replaced.
   const files = [file('essay.txt', 'by Grace'), file('notes.txt', 'mine'), file('empty.txt', '')]
   await page.locator('input[type=file][multiple]').setInputFiles(files)
-  await page.getByText('3 files handed in').waitFor({ state: 'attached' })
-  expect(await page.getByText('Handed in', { exact: true }).count()).toBe(3)
+  await page.getByText(say('visit.allSent', { count: 3 })).waitFor({ state: 'attached' })
+  expect(await page.getByText(say('visit.sent'), { exact: true }).count()).toBe(3)
 
   const headers = { authorization: `Bearer ${hall.run(['token', 'add', '--account', 'ada'])}` }
   const found = await (await fetch(`${hall.base}/api/v1/search?q=.txt`, { headers })).json()
@@ -85,9 +86,9 @@ test('who is signed in saves what is shared to their own drive', async ({ hall, 
   const { page } = person
   await person.signIn('grace', PASSWORD)
   await page.goto(await share('folder', {}))
-  await page.getByRole('button', { name: 'Save to my files' }).press('Enter')
-  await page.getByText('It is in “My files”.').waitFor()
-  await page.getByRole('link', { name: 'Go there' }).click()
+  await page.getByRole('button', { name: say('visit.save') }).press('Enter')
+  await page.getByText(say('visit.saved')).waitFor()
+  await page.getByRole('link', { name: say('visit.toDrive') }).click()
   await page.getByRole('link', { name: 'Lectures' }).click()
   await page.getByRole('link', { name: 'notes.txt' }).click()
   await page.getByRole('region', { name: 'notes.txt' }).getByText('hello').waitFor()
@@ -98,5 +99,5 @@ test('a dead link tells nothing', async ({ arrive }) => {
   person.expectStatus(404)
   const answer = await person.page.goto('s/0123456789abcdef0123456789abcdef')
   expect(answer?.status()).toBe(404)
-  await person.page.getByRole('heading', { name: 'This link leads nowhere' }).waitFor()
+  await person.page.getByRole('heading', { name: say('visit.over') }).waitFor()
 })

@@ -1,9 +1,10 @@
 import type { Page } from 'playwright-core'
 
-import { film } from './support/film'
-import type { Hall } from './support/hall'
-import { expect, PASSWORD, test } from './support/test'
-import { MB } from './support/transfers'
+import { film } from '../support/film'
+import type { Hall } from '../support/hall'
+import { expect, PASSWORD, test } from '../support/test'
+import { say } from '../support/words'
+import { MB } from '../support/transfers'
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -101,7 +102,7 @@ test('text is shown in its own encoding, and a long one by its beginning', async
     'gb.txt': ['text/plain', gb],
     'long.log': ['text/plain', 'all work\n'.repeat(100_000)],
   })
-  const person = await arrive({ locale: 'zh-CN' })
+  const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
   await page.getByRole('link', { name: 'gb.txt' }).click()
@@ -109,7 +110,7 @@ test('text is shown in its own encoding, and a long one by its beginning', async
   await page.keyboard.press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'hidden' })
   await page.getByRole('link', { name: 'long.log' }).click()
-  await page.getByText('此处只显示开头部分').waitFor()
+  await page.getByText(say('preview.cut')).waitFor()
 })
 
 test('Markdown is shown as text with shape, and nothing in it runs', async ({ hall, arrive }) => {
@@ -183,10 +184,13 @@ test('what the browser can not show is said to be so, and can be downloaded', as
   const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
-  await page.getByRole('button', { name: 'Actions for broken.mp4' }).click()
-  await page.getByRole('menuitem', { name: 'Preview' }).click()
-  await page.getByText('The browser can’t show this file').waitFor()
+  await page.getByRole('button', { name: say('drive.actionsOf', { name: 'broken.mp4' }) }).click()
+  await page.getByRole('menuitem', { name: say('preview.open') }).click()
+  await page.getByText(say('preview.failed')).waitFor()
   const download = page.waitForEvent('download')
-  await page.getByRole('dialog').getByRole('link', { name: 'Download' }).click()
+  await page
+    .getByRole('dialog')
+    .getByRole('link', { name: say('drive.download') })
+    .click()
   expect((await download).suggestedFilename()).toBe('broken.mp4')
 })

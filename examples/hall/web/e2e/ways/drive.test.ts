@@ -1,5 +1,6 @@
-import { expect, PASSWORD, test } from './support/test'
-import { Person } from './support/browser'
+import { expect, PASSWORD, test } from '../support/test'
+import { say } from '../support/words'
+import { Person } from '../support/browser'
 
 test('folders are made, opened, renamed, deleted and brought back', async ({ hall, arrive }) => {
   hall.addAccount('ada')
@@ -8,24 +9,30 @@ test('folders are made, opened, renamed, deleted and brought back', async ({ hal
   await person.signIn('ada', PASSWORD)
   const row = (name: string) => page.getByRole('row', { name: new RegExp(name) })
 
-  await page.getByRole('button', { name: 'New folder' }).click()
-  await page.getByLabel('Name', { exact: true }).fill('Lectures')
-  await page.getByRole('button', { name: 'Create' }).click()
+  await page.getByRole('button', { name: say('drive.newFolder') }).click()
+  await page.getByLabel(say('drive.name'), { exact: true }).fill('Lectures')
+  await page.getByRole('button', { name: say('drive.make') }).click()
   await page.getByRole('link', { name: 'Lectures' }).click()
-  await page.getByText('There is nothing here yet').waitFor()
-  expect(await page.getByRole('navigation', { name: 'Path' }).innerText()).toContain('Lectures')
-  await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'My files' }).click()
+  await page.getByText(say('drive.empty')).waitFor()
+  expect(await page.getByRole('navigation', { name: say('drive.path') }).innerText()).toContain('Lectures')
+  await page
+    .getByRole('navigation', { name: say('drive.path') })
+    .getByRole('link', { name: say('drive.title') })
+    .click()
 
-  await page.getByRole('button', { name: 'Actions for Lectures' }).click()
-  await page.getByRole('menuitem', { name: 'Rename' }).click()
-  await page.getByLabel('Name', { exact: true }).fill('Lectures 2026')
-  await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).click()
+  await page.getByRole('button', { name: say('drive.actionsOf', { name: 'Lectures' }) }).click()
+  await page.getByRole('menuitem', { name: say('drive.rename') }).click()
+  await page.getByLabel(say('drive.name'), { exact: true }).fill('Lectures 2026')
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: say('drive.rename') })
+    .click()
   await row('Lectures 2026').waitFor()
 
-  await page.getByRole('button', { name: 'Actions for Lectures 2026' }).click()
-  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await page.getByRole('button', { name: say('drive.actionsOf', { name: 'Lectures 2026' }) }).click()
+  await page.getByRole('menuitem', { name: say('drive.delete') }).click()
   await row('Lectures 2026').waitFor({ state: 'detached' })
-  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.getByRole('button', { name: say('drive.undo') }).click()
   await row('Lectures 2026').waitFor()
 })
 
@@ -41,12 +48,13 @@ test('a name that is taken or no name is refused at its field, and the dialog st
   await person.signIn('ada', PASSWORD)
   for (const [name, refusal] of [
     ['Lectures', undefined],
-    ['Lectures', 'There is something of that name already.'],
-    ['a/b', 'This can’t be a name'],
+    ['Lectures', say('problem.kind.already_exists')],
+    ['a/b', say('problem.field.name')],
   ] as const) {
-    if (refusal !== 'This can’t be a name') await page.getByRole('button', { name: 'New folder' }).click()
-    await page.getByLabel('Name', { exact: true }).fill(name)
-    await page.getByRole('button', { name: 'Create' }).click()
+    if (refusal !== say('problem.field.name'))
+      await page.getByRole('button', { name: say('drive.newFolder') }).click()
+    await page.getByLabel(say('drive.name'), { exact: true }).fill(name)
+    await page.getByRole('button', { name: say('drive.make') }).click()
     if (refusal) await page.getByText(refusal).waitFor()
     else await page.getByRole('link', { name }).waitFor()
   }
@@ -87,7 +95,7 @@ test('files that are dropped on a folder are uploaded into it', async ({ hall, a
   const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
-  await page.getByText('There is nothing here yet').waitFor()
+  await page.getByText(say('drive.empty')).waitFor()
   const transfer = await page.evaluateHandle(() => {
     const data = new DataTransfer()
     data.items.add(new File(['hello'], 'dropped.txt', { type: 'text/plain' }))
@@ -96,10 +104,10 @@ test('files that are dropped on a folder are uploaded into it', async ({ hall, a
   })
   const target = page.locator('.drive-view')
   await target.dispatchEvent('dragenter', { dataTransfer: transfer })
-  await page.getByText('Drop to upload into this folder').waitFor()
+  await page.getByText(say('drive.dropHere')).waitFor()
   await target.dispatchEvent('drop', { dataTransfer: transfer })
   for (const name of ['dropped.txt', 'empty.txt']) await page.getByRole('link', { name }).waitFor()
-  await page.getByText('All uploads are done').waitFor()
+  await page.getByText(say('transfers.allDone')).waitFor()
 })
 
 test('a file that can not be stored is said to be so, and may be tried again', async ({
@@ -114,10 +122,10 @@ test('a file that can not be stored is said to be so, and may be tried again', a
   await person.signIn('ada', PASSWORD)
   const file = { name: 'large.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(1001) }
   await page.locator('input[type=file][multiple]').setInputFiles(file)
-  await page.getByText('The file is larger than is allowed.').waitFor()
-  await page.getByRole('button', { name: 'Try large.bin again' }).click()
-  await page.getByText('The file is larger than is allowed.').waitFor()
-  await page.getByRole('button', { name: 'Cancel large.bin' }).click()
+  await page.getByText(say('problem.kind.too_large')).waitFor()
+  await page.getByRole('button', { name: say('transfers.retry', { name: 'large.bin' }) }).click()
+  await page.getByText(say('problem.kind.too_large')).waitFor()
+  await page.getByRole('button', { name: say('transfers.cancel', { name: 'large.bin' }) }).click()
   await page.locator('.transfer-row').waitFor({ state: 'detached' })
 })
 
@@ -157,9 +165,14 @@ test('sorting asks the hall, and a folder of 1,500 is read page by page', async 
   }
   await page.getByRole('link', { name: 'file 1499' }).waitFor()
   expect(await page.getByRole('row').count()).toBeLessThan(80)
-  await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click()
+  await page
+    .getByRole('columnheader', { name: say('drive.name') })
+    .getByRole('button')
+    .click()
   await page.getByRole('row', { name: 'file 1499' }).waitFor()
-  expect(await page.getByRole('columnheader', { name: 'Name' }).getAttribute('aria-sort')).toBe('descending')
+  expect(await page.getByRole('columnheader', { name: say('drive.name') }).getAttribute('aria-sort')).toBe(
+    'descending',
+  )
 })
 
 test('the page works below a path prefix', async ({ startHall, arrive }) => {
@@ -168,13 +181,13 @@ test('the page works below a path prefix', async ({ startHall, arrive }) => {
   const person = await arrive()
   const { page } = person
   await person.signIn('ada', PASSWORD)
-  await page.getByRole('button', { name: 'New folder' }).click()
-  await page.getByLabel('Name', { exact: true }).fill('Lectures')
-  await page.getByRole('button', { name: 'Create' }).click()
+  await page.getByRole('button', { name: say('drive.newFolder') }).click()
+  await page.getByLabel(say('drive.name'), { exact: true }).fill('Lectures')
+  await page.getByRole('button', { name: say('drive.make') }).click()
   await page.getByRole('link', { name: 'Lectures' }).click()
-  await page.getByText('There is nothing here yet').waitFor()
+  await page.getByText(say('drive.empty')).waitFor()
   await page.reload()
-  await page.getByText('There is nothing here yet').waitFor()
+  await page.getByText(say('drive.empty')).waitFor()
   expect(new URL(page.url()).pathname).toMatch(/^\/portal\/disk\/drive\/.+/)
   expect(await page.title()).toContain('云盘')
 })

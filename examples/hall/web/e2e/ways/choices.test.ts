@@ -1,10 +1,11 @@
 import { basename, dirname } from 'node:path'
 
-import { randomFile, stored, throttle } from './support/bytes'
-import type { Hall } from './support/hall'
-import { OwnDrive } from './support/own-drive'
-import { expect, PASSWORD, test, type Person } from './support/test'
-import { chooser, done, MB, underWay } from './support/transfers'
+import { randomFile, stored, throttle } from '../support/bytes'
+import type { Hall } from '../support/hall'
+import { OwnDrive } from '../support/own-drive'
+import { expect, PASSWORD, test, type Person } from '../support/test'
+import { say, saying } from '../support/words'
+import { chooser, done, MB, underWay } from '../support/transfers'
 
 /** Ada with a `lecture.mp4` in her drive, and the line slow from now on. */
 async function withLecture(hall: Hall, person: Person) {
@@ -23,7 +24,7 @@ test('a choice for a taken name holds after a reload', async ({ hall, arrive }) 
   await withLecture(hall, person)
   const file = randomFile(hall, 'lecture.mp4', 24 * MB)
   await chooser(person).setInputFiles(file.path)
-  await page.getByRole('button', { name: 'Replace, as a new version' }).click()
+  await page.getByRole('button', { name: say('transfers.replace') }).click()
   await underWay(person)
   await page.reload()
   await page.locator('.transfer-row.unfinished').waitFor()
@@ -71,9 +72,9 @@ test('what was sent for a name that was taken meanwhile is given up on the hall,
   await underWay(person)
   await drive.put('lecture.mp4', 'somebody was quicker')
   await throttle(page)
-  await page.getByRole('button', { name: 'Keep both' }).waitFor()
+  await page.getByRole('button', { name: say('transfers.keepBoth') }).waitFor()
   const begun = await drive.all('uploads')
-  await page.getByRole('button', { name: 'Keep both' }).click()
+  await page.getByRole('button', { name: say('transfers.keepBoth') }).click()
   await done(person, 'lecture.mp4')
   expect(begun).toHaveLength(1)
   expect(await drive.all('uploads')).toEqual([])
@@ -81,15 +82,18 @@ test('what was sent for a name that was taken meanwhile is given up on the hall,
 })
 
 test('names that are taken are skipped all at once, and what is there stays', async ({ hall, arrive }) => {
-  const person = await arrive({ locale: 'zh-CN' })
+  const person = await arrive()
   person.expectStatus(409)
   const { page } = person
   const drive = await withLecture(hall, person)
   await drive.put('notes.txt', 'an earlier one')
   const file = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('new') })
   await chooser(person).setInputFiles([file('lecture.mp4'), file('notes.txt'), file('fresh.txt')])
-  await page.getByRole('button', { name: '全部跳过' }).click()
-  await page.getByText('已跳过：同名文件已存在').first().waitFor()
+  await page.getByRole('button', { name: say('transfers.skipAll') }).click()
+  await page
+    .getByText(saying('transfers.skipped', { size: '\\d+ B' }))
+    .first()
+    .waitFor()
   await page.getByRole('link', { name: 'fresh.txt', exact: true }).waitFor()
   const nodes = await drive.all<{ name: string; size: number }>(`nodes/${drive.root}/children`)
   expect(nodes.map(({ name, size }) => [name, size])).toEqual([
@@ -118,12 +122,12 @@ test('without https too, two windows never send one upload, and the second takes
   const sent: string[] = []
   second.on('request', (request) => request.method() === 'PATCH' && sent.push(request.url()))
   await second.goto('transfers')
-  await second.getByText('in another window').waitFor()
+  await second.getByText(say('transfers.elsewhere')).waitFor()
   // The same file chosen there begins no second one.
   expect(await second.locator('.transfer-row input[type=file]').count()).toBe(0)
   expect(sent).toEqual([])
   await page.close()
-  await second.getByText('choose the file again to go on').waitFor()
+  await second.getByText(say('transfers.chooseAgain')).waitFor()
   await second.locator('.transfer-row input[type=file]').setInputFiles(file.path)
   await second.locator('.transfer-row.done').waitFor({ timeout: 40_000 })
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })

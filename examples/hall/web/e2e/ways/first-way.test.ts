@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
-import { expect, PASSWORD, test } from './support/test'
+import { expect, PASSWORD, test } from '../support/test'
+import { say } from '../support/words'
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
@@ -12,11 +13,11 @@ test('what is uploaded through the page is downloaded through the page, byte for
   hall.addAccount('ada')
   const { page } = await arrive()
   await page.goto('./')
-  await page.getByLabel('User name').fill('ada')
-  await page.getByLabel('Password').fill(PASSWORD)
-  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByLabel(say('session.username')).fill('ada')
+  await page.getByLabel(say('session.password')).fill(PASSWORD)
+  await page.getByRole('button', { name: say('session.signIn') }).click()
 
-  await page.getByRole('heading', { name: 'My files' }).waitFor()
+  await page.getByRole('heading', { name: say('drive.title') }).waitFor()
   const bytes = randomBytes(3_000_001)
   await page
     .locator('input[type=file][multiple]')

@@ -1,6 +1,8 @@
-import { randomFile, stored, throttle } from './support/bytes'
-import { expect, PASSWORD, test } from './support/test'
-import { chooser, done, MB, sending } from './support/transfers'
+import { randomFile, stored, throttle } from '../support/bytes'
+import { Network } from '../support/network'
+import { expect, PASSWORD, test } from '../support/test'
+import { say } from '../support/words'
+import { chooser, done, MB, sending } from '../support/transfers'
 
 test('an upload goes on by itself when the hall is killed and served again', async ({ hall, arrive }) => {
   const person = await arrive()
@@ -8,9 +10,23 @@ test('an upload goes on by itself when the hall is killed and served again', asy
   const { page } = person
   const file = await sending(hall, person)
   await hall.kill()
-  await page.getByText('connection lost, goes on by itself').waitFor()
+  await page.getByText(say('transfers.stalled')).waitFor()
   await throttle(page)
   await hall.serve()
+  await done(person, 'lecture.mp4')
+  expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
+})
+
+test('an upload goes on by itself when the network was cut', async ({ hall, arrive }) => {
+  const network = await Network.before(hall)
+  const person = await arrive({ baseURL: network.baseURL })
+  person.expectComplaint(/ERR_CONNECTION|ERR_EMPTY|ERR_SOCKET|ERR_FAILED/)
+  const { page } = person
+  const file = await sending(hall, person)
+  network.cut()
+  await page.getByText(say('transfers.stalled')).waitFor()
+  await throttle(page)
+  network.mend()
   await done(person, 'lecture.mp4')
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
 })
@@ -25,14 +41,14 @@ test('a reload shows what is unfinished, and the file chosen again goes on where
   const changed = randomFile(hall, 'lecture.mp4', 23 * MB)
   const other = randomFile(hall, 'other.mp4', 10)
   await page.reload()
-  await page.getByText('1 upload is unfinished').waitFor()
+  await page.getByText(say('transfers.someUnfinished', { count: 1 })).waitFor()
   const row = page.locator('.transfer-row.unfinished')
-  await row.getByText('choose the file again to go on').waitFor()
+  await row.getByText(say('transfers.chooseAgain')).waitFor()
 
   await row.locator('input[type=file]').setInputFiles(other.path)
-  await row.getByText('This is another file. Choose lecture.mp4 to go on.').waitFor()
+  await row.getByText(say('transfers.otherFile', { name: 'lecture.mp4' })).waitFor()
   await row.locator('input[type=file]').setInputFiles(changed.path)
-  await row.getByText('This file has changed since it was begun.').waitFor()
+  await row.getByText(say('transfers.fileChanged')).waitFor()
 
   await throttle(page)
   const resumed = page.waitForRequest((request) => request.method() === 'PATCH')
@@ -76,14 +92,14 @@ test('a session that ends in mid-upload asks to sign in, and the upload goes on'
   const file = await sending(hall, person)
   // Locking ends every session within a second; unlocking brings none back.
   hall.run(['account', 'lock', 'ada'])
-  await page.getByText('Your session has ended.').waitFor()
+  await page.getByText(say('session.ended')).waitFor()
   hall.run(['account', 'unlock', 'ada'])
   await throttle(page)
   const requests: string[] = []
   page.on('request', (request) => requests.push(`${request.method()} ${new URL(request.url()).pathname}`))
-  await page.getByLabel('User name').fill('ada')
-  await page.getByLabel('Password').fill(PASSWORD)
-  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByLabel(say('session.username')).fill('ada')
+  await page.getByLabel(say('session.password')).fill(PASSWORD)
+  await page.getByRole('button', { name: say('session.signIn') }).click()
   await done(person, 'lecture.mp4')
   expect(requests.filter((request) => request === 'POST /api/v1/uploads')).toEqual([])
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
@@ -99,22 +115,22 @@ test('a second window leaves an upload to the first, and takes it over when that
   await throttle(person.page, MB)
   const second = await person.context.newPage()
   await second.goto('transfers')
-  await second.getByText('in another window').waitFor()
+  await second.getByText(say('transfers.elsewhere')).waitFor()
   await person.page.close()
-  await second.getByText('choose the file again to go on').waitFor()
+  await second.getByText(say('transfers.chooseAgain')).waitFor()
   await second.locator('.transfer-row input[type=file]').setInputFiles(file.path)
   await second.locator('.transfer-row.done').waitFor({ timeout: 40_000 })
   expect(await stored(hall, 'ada')).toEqual({ 'lecture.mp4': file.sha256 })
 })
 
 test('an unfinished upload is given up on the hall too', async ({ hall, arrive }) => {
-  const person = await arrive({ locale: 'zh-CN' })
+  const person = await arrive()
   const { page } = person
   await sending(hall, person, '讲座.mp4', 16)
   await page.reload()
-  await page.getByText('1 个上传未完成').waitFor()
+  await page.getByText(say('transfers.someUnfinished', { count: 1 })).waitFor()
   const answer = page.waitForResponse((response) => response.request().method() === 'DELETE')
-  await page.getByRole('button', { name: '取消“讲座.mp4”' }).click()
+  await page.getByRole('button', { name: say('transfers.cancel', { name: '讲座.mp4' }) }).click()
   expect((await answer).status()).toBe(204)
   await page.reload()
   await page.locator('.empty-state').waitFor()
