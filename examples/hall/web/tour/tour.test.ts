@@ -182,6 +182,7 @@ test(
     await root.shoot('15-lock')
     await page.getByRole('dialog').getByRole('button', { name: '锁定' }).click()
     await page.getByText('已锁定 liwei。').waitFor()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
     await root.shoot('16-locked')
     await student.page.reload()
     await student.page.getByRole('heading', { name: '登录' }).waitFor()
