@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -29,11 +29,15 @@ impl Program {
     }
 }
 
+/// The server that tests start for the catalog.
+pub(crate) const POSTGRESQL: Program = Program::new("initdb", "PostgreSQL", Some("postgresql"));
+
 /// What the test run needs on the machine.
 pub(crate) const FOR_TESTS: &[Program] = &[
     Program::new("java", "HDFS", Some("openjdk-17-jdk-headless")),
     Program::new("mvn", "Hadoop's jars", Some("maven")),
     Program::new("go", "versitygw (Go 1.26 or newer, see go.dev/doc/install)", None),
+    POSTGRESQL,
     Program::new("setsid", "starting servers", Some("util-linux")),
 ];
 
@@ -78,6 +82,36 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
     Ok(())
 }
 
+/// Where a program is: in the user's path, or in one of the folders where Debian keeps servers, which that may lack.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .chain(postgresql_folders())
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// `/usr/lib/postgresql/15/bin` and its like, the newest version first.
+fn postgresql_folders() -> Vec<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found.into_iter().map(|(_, folder)| folder).collect()
+}
+
+fn is_there(program: &str) -> bool {
+    find(program).is_some()
+}
+
 fn install(packages: &[&str]) -> Result<()> {
     let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     println!("provision: apt-get install {}", packages.join(" "));
@@ -94,14 +128,6 @@ fn install(packages: &[&str]) -> Result<()> {
     let mut install = apt(&["install", "-y", "--no-install-recommends"]);
     install.args(packages);
     command::run_logged(install, &provision::log("apt-install")?, LIMIT)
-}
-
-fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // Debian keeps servers in the sbin folders, which a user's path may lack.
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .any(|folder| folder.join(program).is_file())
 }
 
 /// While this lives, packages start no services of their own; an existing policy is left as it is.

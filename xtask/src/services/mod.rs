@@ -3,6 +3,7 @@
 mod endpoints;
 mod hdfs;
 mod nginx;
+mod postgres;
 pub(crate) mod process;
 mod tusd;
 mod versitygw;
@@ -56,7 +57,13 @@ pub(crate) enum Purpose {
 }
 
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 4] = [&hdfs::Hdfs, &versitygw::VersityGw, &nginx::Nginx, &tusd::Tusd];
+static ALL: [&dyn Service; 5] = [
+    &hdfs::Hdfs,
+    &versitygw::VersityGw,
+    &postgres::Postgres,
+    &nginx::Nginx,
+    &tusd::Tusd,
+];
 
 /// The names of all services.
 pub(crate) fn names() -> Vec<&'static str> {
