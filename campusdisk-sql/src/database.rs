@@ -16,6 +16,16 @@ pub(crate) enum Database {
     Postgres(PostgresDatabase),
 }
 
+/// Remembers the id of a set in the transaction that applies it: `$1` id, `$2` time. No row is changed when it is there.
+pub(crate) const RECORD_SET: &str =
+    "INSERT INTO applied_sets (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+
+/// What work in a transaction came to.
+pub(crate) trait Answer: Send + 'static {
+    /// Whether the work had been done before, by its id, and this time nothing was.
+    fn is_replay(&self) -> bool;
+}
+
 /// What the two databases write differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -36,18 +46,15 @@ impl Database {
         let sql = sql.into();
         #[cfg(test)]
         crate::catalog::query_plans::note(&sql);
-        let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(database) => {
-                let query = sqlx::query_with(sql, args.for_sqlite()?);
+                let query = sqlx::query_with(AssertSqlSafe(sql), args.for_sqlite()?);
                 let rows = query.fetch_all(database.readers()).await;
                 let rows = rows.map_err(Failure::from)?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Self::Postgres(database) => {
-                let query = sqlx::query_with(sql, args.for_postgres()?);
-                let rows = query.fetch_all(database.pool()).await;
-                let rows = rows.map_err(Failure::from)?;
+                let rows = database.rows(&sql, &args).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
@@ -57,7 +64,7 @@ impl Database {
     ///
     /// # Cancel safety
     /// When dropped, the work is done whole or not at all.
-    pub(crate) async fn write<T: Send + 'static>(&self, work: Work<T>) -> Result<T> {
+    pub(crate) async fn write<T: Answer>(&self, work: Work<T>) -> Result<T> {
         match self {
             Self::Sqlite(database) => database.writer().write(work).await,
             Self::Postgres(database) => database.write(work).await,

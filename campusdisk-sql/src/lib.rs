@@ -22,6 +22,8 @@
 //! Write-ahead log with `synchronous = FULL`: what was answered with `Ok` survives kill -9 and, where the disk keeps what it
 //! has synced, loss of power. The file must lie on a local disk. Other processes, such as a command beside a server, may open it
 //! too: each waits for the transaction of the other, at most `busy_timeout`.
+//!
+//! On a PostgreSQL server, which several instances share, each change set is a transaction of its own; see [`PostgresDatabase`].
 
 #[cfg(feature = "accounts")]
 mod accounts;

@@ -2,11 +2,12 @@
 
 use campusdisk_core::{Error, ErrorKind, Timestamp};
 use futures::TryStreamExt as _;
-use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Either, Executor as _, Row as _};
 
 use crate::failure::{Failure, Outcome};
+use crate::postgres::Lent;
 
 /// The text of a statement: fixed, or put together from fixed parts. Values never are part of it.
 pub(crate) type Sql = std::borrow::Cow<'static, str>;
@@ -15,7 +16,7 @@ pub(crate) type Sql = std::borrow::Cow<'static, str>;
 #[derive(Debug)]
 pub(crate) enum Session {
     Sqlite(SqliteConnection),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(Lent),
 }
 
 impl Session {
@@ -27,9 +28,9 @@ impl Session {
                 let query = sqlx::query_with(sql, args.for_sqlite()?);
                 query.execute(connection).await?.rows_affected()
             }
-            Self::Postgres(connection) => {
+            Self::Postgres(lent) => {
                 let query = sqlx::query_with(sql, args.for_postgres()?);
-                query.execute(&mut **connection).await?.rows_affected()
+                lent.execute(query).await?
             }
         })
     }
@@ -43,9 +44,9 @@ impl Session {
                 let rows = query.fetch_all(connection).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(connection) => {
+            Self::Postgres(lent) => {
                 let query = sqlx::query_with(sql, args.for_postgres()?);
-                let rows = query.fetch_all(&mut **connection).await?;
+                let rows = lent.rows(query).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
@@ -56,36 +57,34 @@ impl Session {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 
-    /// Whether many statements take one call.
-    pub(crate) fn runs_many(&self) -> bool {
-        matches!(self, Self::Sqlite(_))
-    }
-
-    /// Runs statements in one call each for some, and says for each how many rows it read and changed. After one that fails
-    /// no other is run, and its failure is the answer.
-    pub(crate) async fn run_many(&mut self, statements: &[(&'static str, &Args)]) -> Outcome<Vec<Ran>> {
-        let Self::Sqlite(connection) = self else {
-            return Err(Failure::refused(ErrorKind::Internal, "one statement at a time"));
+    /// Runs statements in few calls, and says for each how many rows it read or changed. After one that fails no other is
+    /// run, and its failure is the answer.
+    pub(crate) async fn run_many(&mut self, statements: &[Call<'_>]) -> Outcome<Vec<u64>> {
+        let connection = match self {
+            Self::Sqlite(connection) => connection,
+            Self::Postgres(lent) => return lent.run_many(statements).await,
         };
         let mut ran = Vec::with_capacity(statements.len());
         for some in statements.chunks(STATEMENTS_AT_ONCE) {
             let mut sql = String::with_capacity(some.len() * 200);
             let mut all = Args::new();
-            for (statement, args) in some {
-                renumber(statement, all.len(), &mut sql);
-                all.append(args);
+            for call in some {
+                renumber(call.sql, all.len(), &mut sql);
+                sql.push_str("; ");
+                all.append(call.args);
             }
             let query = sqlx::query_with(AssertSqlSafe(sql), all.for_sqlite()?);
             let mut answers = connection.fetch_many(query);
+            let mut locks = some.iter().map(|call| call.lock);
             let mut read = 0;
             while let Some(answer) = answers.try_next().await? {
                 match answer {
                     Either::Right(_) => read += 1,
                     Either::Left(result) => {
-                        let changed = result.rows_affected();
-                        ran.push(Ran {
-                            read: std::mem::take(&mut read),
-                            changed,
+                        let read = std::mem::take(&mut read);
+                        ran.push(match locks.next().flatten() {
+                            Some(_) => read,
+                            None => result.rows_affected(),
                         });
                     }
                 }
@@ -96,15 +95,36 @@ impl Session {
 
     /// Undoes what was done since the work began.
     pub(crate) async fn undo(&mut self) -> Outcome<()> {
-        self.execute(UNDO, Args::new()).await?;
-        Ok(())
+        match self {
+            Self::Sqlite(_) => self.execute(UNDO, Args::new()).await.map(drop),
+            Self::Postgres(lent) => lent.begin_again().await,
+        }
     }
 
     /// `sql`, keeping the rows it reads as they are until the transaction ends. SQLite has one writer: nothing to lock.
-    pub(crate) fn locking(&self, sql: impl Into<Sql>) -> Sql {
+    pub(crate) fn locking(&self, sql: impl Into<Sql>, lock: Lock) -> Sql {
         match self {
             Self::Sqlite(_) => sql.into(),
-            Self::Postgres(_) => format!("{} FOR UPDATE", sql.into()).into(),
+            Self::Postgres(_) => format!("{}{}", sql.into(), lock.clause()).into(),
+        }
+    }
+}
+
+/// Whom the lock of a row keeps out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Everybody else who locks or changes it.
+    Alone,
+    /// Who changes it, but not others who only rely on it.
+    Shared,
+}
+
+impl Lock {
+    /// The end of a statement that locks the rows it reads.
+    pub(crate) fn clause(self) -> &'static str {
+        match self {
+            Self::Alone => " FOR UPDATE",
+            Self::Shared => " FOR SHARE",
         }
     }
 }
@@ -117,15 +137,47 @@ pub(crate) const UNDO: &str = "ROLLBACK TO work";
 /// How many statements one call takes: more would fill the cache of prepared statements with rare texts.
 const STATEMENTS_AT_ONCE: usize = 32;
 
-/// What a statement did.
+/// A statement that may run together with others.
 #[derive(Clone, Copy)]
-pub(crate) struct Ran {
-    pub(crate) read: u64,
-    pub(crate) changed: u64,
+pub(crate) struct Call<'s> {
+    pub(crate) sql: &'static str,
+    pub(crate) args: &'s Args,
+    /// How the rows it reads are locked; without, it changes rows.
+    pub(crate) lock: Option<Lock>,
+    pub(crate) touches: Touches,
+}
+
+/// The tables that a statement reads and changes; empty for none. A row that goes takes those that refer to it along, and nothing
+/// else sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Touches {
+    pub(crate) reads: &'static str,
+    pub(crate) writes: &'static str,
+}
+
+impl Touches {
+    pub(crate) fn reads(table: &'static str) -> Self {
+        Self {
+            reads: table,
+            writes: "",
+        }
+    }
+
+    pub(crate) fn writes(table: &'static str) -> Self {
+        Self {
+            reads: "",
+            writes: table,
+        }
+    }
+
+    /// Whether what `before` changes may show in what this reads or changes.
+    pub(crate) fn sees(self, before: Self) -> bool {
+        !before.writes.is_empty() && [self.reads, self.writes].contains(&before.writes)
+    }
 }
 
 /// Appends a statement with its placeholders counted on from `before`.
-fn renumber(statement: &str, before: usize, sql: &mut String) {
+pub(crate) fn renumber(statement: &str, before: usize, sql: &mut String) {
     let mut parts = statement.split('$');
     sql.push_str(parts.next().unwrap_or_default());
     for part in parts {
@@ -138,7 +190,6 @@ fn renumber(statement: &str, before: usize, sql: &mut String) {
         }
         sql.push_str(rest);
     }
-    sql.push_str("; ");
 }
 
 #[derive(Clone)]
@@ -406,7 +457,7 @@ mod tests {
     fn placeholders_are_counted_on() {
         let mut sql = String::new();
         renumber("UPDATE a SET b = $2 WHERE c = $1", 0, &mut sql);
-        renumber("SELECT $1, $12", 2, &mut sql);
-        assert_eq!(sql, "UPDATE a SET b = $2 WHERE c = $1; SELECT $3, $14; ");
+        renumber("; SELECT $1, $12", 2, &mut sql);
+        assert_eq!(sql, "UPDATE a SET b = $2 WHERE c = $1; SELECT $3, $14");
     }
 }

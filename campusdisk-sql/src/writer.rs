@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 use crate::failure::{Failure, Outcome};
 use crate::session::{Args, MARK, MARK_AGAIN, Session};
 
-/// Work in a transaction: all of it is kept, or none.
-pub(crate) type Work<T> = Box<dyn for<'s> FnOnce(&'s mut Session) -> BoxFuture<'s, Outcome<T>> + Send>;
+/// Work in a transaction: all of it is kept, or none. It may be done again when a transaction came to nothing.
+pub(crate) type Work<T> = Box<dyn for<'s> Fn(&'s mut Session) -> BoxFuture<'s, Outcome<T>> + Send + Sync>;
 
 /// How often the writer shared a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Writer {
     pub(crate) async fn write<T: Send + 'static>(&self, work: Work<T>) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(Pending {
-            work: Some(work),
+            work,
             value: None,
             answer,
         });
@@ -135,7 +135,7 @@ trait Job: Send {
 }
 
 struct Pending<T> {
-    work: Option<Work<T>>,
+    work: Work<T>,
     value: Option<T>,
     answer: oneshot::Sender<Result<T>>,
 }
@@ -143,9 +143,7 @@ struct Pending<T> {
 #[async_trait]
 impl<T: Send + 'static> Job for Pending<T> {
     async fn work(&mut self, session: &mut Session) -> Outcome<()> {
-        if let Some(work) = self.work.take() {
-            self.value = Some(work(session).await?);
-        }
+        self.value = Some((self.work)(session).await?);
         Ok(())
     }
 

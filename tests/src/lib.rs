@@ -5,9 +5,11 @@
     reason = "only tests call this, and a test ends where it can't go on"
 )]
 
+pub mod between;
 mod bytes;
 mod client;
 mod hall;
+pub mod postgres;
 mod raw;
 pub mod services;
 mod tus;

@@ -3,26 +3,49 @@
 use campusdisk_accounts::{
     AccountChange, AccountRecord, AppToken, Commit, Email, Group, GroupName, SecretHash, Session as SignIn,
 };
-use campusdisk_core::{AccountId, Error, ErrorKind, GroupId};
+use campusdisk_core::{AccountId, Clock as _, Error, ErrorKind, GroupId, SystemClock};
 
 use super::{Refused, rows};
+use crate::database::{Answer, RECORD_SET};
 use crate::failure::{Failure, Outcome};
 use crate::session::{Args, Columns, Session};
 
 /// Names the lock that makes commits on PostgreSQL run one after the other: "accounts" in ASCII.
 const ADVISORY_LOCK: i64 = 0x6163_636f_756e_7473;
 
-pub(super) async fn apply(session: &mut Session, changes: &[AccountChange]) -> Outcome<()> {
-    // SQLite has one writer. On PostgreSQL, conditions on rows that are not there can't be held by locking rows.
-    if let Session::Postgres(_) = session {
-        session
-            .execute("SELECT pg_advisory_xact_lock($1)", Args::new().int(ADVISORY_LOCK))
-            .await?;
+/// How changes went that were not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    Now,
+    /// By an earlier transaction with this id.
+    Before,
+}
+
+impl Answer for Applied {
+    fn is_replay(&self) -> bool {
+        *self == Self::Before
+    }
+}
+
+pub(super) async fn apply(session: &mut Session, id: u128, changes: &[AccountChange]) -> Outcome<Applied> {
+    if let Session::Postgres(_) = session
+        && !begin_alone(session, id).await?
+    {
+        return Ok(Applied::Before);
     }
     for change in changes {
         apply_one(session, change).await?;
     }
-    Ok(())
+    Ok(Applied::Now)
+}
+
+/// Waits for its turn: SQLite has one writer, but on PostgreSQL conditions on rows that are not there can't be held by locking
+/// rows. Says whether these changes are new, and remembers that they were made, for when the answer to their commit is lost.
+async fn begin_alone(session: &mut Session, id: u128) -> Outcome<bool> {
+    let lock = "SELECT pg_advisory_xact_lock($1)";
+    session.execute(lock, Args::new().int(ADVISORY_LOCK)).await?;
+    let args = Args::new().id(id).time(SystemClock.now());
+    Ok(session.execute(RECORD_SET, args).await? == 1)
 }
 
 async fn apply_one(session: &mut Session, change: &AccountChange) -> Outcome<()> {

@@ -6,13 +6,14 @@ mod rows;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use campusdisk_accounts::{
     AccountChange, AccountKey, AccountQuery, AccountRecord, AccountStore, AppToken, Commit, Credential,
     Group, GroupQuery, SecretHash, Session as SignIn, Setup,
 };
-use campusdisk_core::{AccountId, Error, GroupId, Result};
+use campusdisk_core::{AccountId, Error, GroupId, IdSource as _, RandomIds, Result};
 
 use crate::database::Database;
 use crate::failure::Outcome;
@@ -166,12 +167,13 @@ impl AccountStore for SqlAccountStore {
     }
 
     async fn commit(&self, changes: &[AccountChange]) -> Result<Commit> {
-        let changes = changes.to_vec();
+        let (id, changes) = (RandomIds.random(), Arc::new(changes.to_vec()));
         let done = self.database.write(Box::new(move |session| {
-            Box::pin(async move { apply::apply(session, &changes).await })
+            let changes = changes.clone();
+            Box::pin(async move { apply::apply(session, id, &changes).await })
         }));
         match done.await {
-            Ok(()) => Ok(Commit::Done),
+            Ok(_) => Ok(Commit::Done),
             Err(error) => Refused::of(&error).ok_or(error),
         }
     }

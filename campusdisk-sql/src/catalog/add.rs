@@ -7,6 +7,7 @@ use crate::failure::{Failure, Outcome};
 use crate::session::{Args, Columns, Session};
 
 struct Place {
+    table: &'static str,
     update: &'static str,
     read: &'static str,
     id: u128,
@@ -18,6 +19,7 @@ fn place(counter: Counter, quota: bool) -> Place {
     macro_rules! place {
         ($table:literal, $column:literal, $id:expr, $and:literal, $others:literal) => {
             Place {
+                table: $table,
                 update: concat!(
                     "UPDATE ",
                     $table,
@@ -86,21 +88,34 @@ pub(super) struct Reason {
     delta: i64,
 }
 
-pub(super) fn statement(counter: Counter, delta: i64, bound: Bound) -> (&'static str, Args, Reason) {
-    let Place { update, read, id } = place(counter, bound == Bound::Quota);
+/// The statement that adds, where the counter allows it.
+pub(super) struct Add {
+    pub(super) table: &'static str,
+    pub(super) sql: &'static str,
+    pub(super) args: Args,
+    pub(super) reason: Reason,
+}
+
+pub(super) fn statement(counter: Counter, delta: i64, bound: Bound) -> Add {
+    let place = place(counter, bound == Bound::Quota);
     let most = match bound {
         Bound::AtMost(most) => i64::try_from(most).unwrap_or(i64::MAX),
         Bound::None | Bound::Quota => i64::MAX,
     };
-    let args = Args::new().id(id).int(delta).int(most);
-    (update, args, Reason { read, id, delta })
+    let (read, id) = (place.read, place.id);
+    Add {
+        table: place.table,
+        sql: place.update,
+        args: Args::new().id(id).int(delta).int(most),
+        reason: Reason { read, id, delta },
+    }
 }
 
 pub(super) async fn add(session: &mut Session, counter: Counter, delta: i64, bound: Bound) -> Outcome<()> {
-    let (update, args, reason) = statement(counter, delta, bound);
-    match session.execute(update, args).await? {
+    let add = statement(counter, delta, bound);
+    match session.execute(add.sql, add.args).await? {
         1 => Ok(()),
-        _ => Err(why_not(session, &reason).await?),
+        _ => Err(why_not(session, &add.reason).await?),
     }
 }
 

@@ -12,16 +12,14 @@ use super::{add, bulk};
 use crate::failure::{Failure, Outcome};
 use crate::session::{Args, Session};
 
-pub(super) async fn apply_set(session: &mut Session, set: ChangeSet) -> Outcome<Committed> {
-    let steps = plan::steps(&set);
-    // Each call to SQLite's thread costs more than most statements: statements that follow each other share one.
-    if session.runs_many() {
-        if let Some(committed) = many_at_once(session, &steps, &set).await? {
-            return Ok(committed);
-        }
-        session.undo().await?;
+pub(super) async fn apply_set(session: &mut Session, set: &ChangeSet) -> Outcome<Committed> {
+    let steps = plan::steps(set);
+    // Each call to the database costs more than most statements: statements that follow each other share one.
+    if let Some(committed) = many_at_once(session, &steps, set).await? {
+        return Ok(committed);
     }
-    one_by_one(session, &steps, &set).await
+    session.undo().await?;
+    one_by_one(session, &steps, set).await
 }
 
 /// Runs all steps, statements in a row together. Without an answer something did not come to what is wanted; what was done
@@ -50,24 +48,14 @@ async fn many_at_once(
 
 /// Runs statements together and says whether each came to what is wanted.
 async fn all_met(session: &mut Session, statements: &[&Statement]) -> Outcome<bool> {
-    let many: Vec<_> = statements
-        .iter()
-        .map(|statement| (statement.sql, &statement.args))
-        .collect();
+    let many: Vec<_> = statements.iter().map(|statement| statement.call()).collect();
     let outcomes = match session.run_many(&many).await {
         Ok(outcomes) => outcomes,
         Err(Failure::Refused(_)) => return Ok(false),
         Err(broken) => return Err(broken),
     };
-    Ok(statements.len() == outcomes.len()
-        && statements.iter().zip(outcomes).all(|(statement, outcome)| {
-            let wants = &statement.wants;
-            wants.is_met_by(if wants.reads() {
-                outcome.read
-            } else {
-                outcome.changed
-            })
-        }))
+    let met = |(statement, rows): (&&Statement, u64)| statement.wants.is_met_by(rows);
+    Ok(statements.len() == outcomes.len() && statements.iter().zip(outcomes).all(met))
 }
 
 /// Runs step after step, and stops at the first that fails to say why.
@@ -91,11 +79,13 @@ async fn one_by_one(session: &mut Session, steps: &[Step<'_>], set: &ChangeSet) 
 /// Runs one statement; the answer is whether to go on.
 async fn run(session: &mut Session, statement: &Statement) -> Outcome<bool> {
     let wants = &statement.wants;
-    let rows = if wants.reads() {
-        let sql = session.locking(statement.sql);
-        session.rows(sql, statement.args.clone()).await?.len() as u64
-    } else {
-        session.execute(statement.sql, statement.args.clone()).await?
+    let args = statement.args.clone();
+    let rows = match wants.lock() {
+        Some(lock) => {
+            let sql = session.locking(statement.sql, lock);
+            session.rows(sql, args).await?.len() as u64
+        }
+        None => session.execute(statement.sql, args).await?,
     };
     if wants.is_met_by(rows) {
         return Ok(true);
@@ -103,6 +93,7 @@ async fn run(session: &mut Session, statement: &Statement) -> Outcome<bool> {
     Err(match wants {
         Wants::NotReplayed => return Ok(false),
         Wants::Row(kind, message)
+        | Wants::Stays(kind, message)
         | Wants::NoRow(kind, message)
         | Wants::Change(kind, message)
         | Wants::Never(kind, message) => Failure::refused(*kind, message),

@@ -1,5 +1,7 @@
 //! Changes of many rows at once.
 
+use std::collections::BTreeMap;
+
 use campusdisk_core::catalog::record::NodeKind;
 use campusdisk_core::catalog::{Bound, Bulk, BulkOutcome, Counter};
 use campusdisk_core::{DriveId, Error, NodeId, Timestamp};
@@ -7,7 +9,7 @@ use campusdisk_core::{DriveId, Error, NodeId, Timestamp};
 use super::add;
 use super::table::DRIVES;
 use crate::failure::{Failure, Outcome};
-use crate::session::{Args, Columns, Row, Session, placeholders};
+use crate::session::{Args, Columns, Lock, Row, Session, placeholders};
 
 /// How many nodes or contents one statement takes.
 const CHUNK: usize = 512;
@@ -41,7 +43,8 @@ const END_SHARES: &str = "WITH RECURSIVE below (id) AS (\
     WHERE ended IS NULL AND node IN (SELECT id FROM below)";
 
 async fn purge(session: &mut Session, root: NodeId, limit: usize, at: Timestamp) -> Outcome<BulkOutcome> {
-    let marked = session.locking("SELECT 1 FROM nodes WHERE id = $1 AND trashed_at IS NOT NULL");
+    let marked = "SELECT 1 FROM nodes WHERE id = $1 AND trashed_at IS NOT NULL";
+    let marked = session.locking(marked, Lock::Alone);
     let args = Args::new().id(root.as_u128());
     if session.row(marked, args).await?.is_none() {
         return Ok(NOTHING);
@@ -49,17 +52,15 @@ async fn purge(session: &mut Session, root: NodeId, limit: usize, at: Timestamp)
     // Down into folders first: a folder goes when it is on top of the stack and has no children left.
     let mut stack = vec![root.as_u128()];
     let mut gone = 0;
+    let mut freed = Freed::new();
     while let Some(&folder) = stack.last() {
         let room = limit - gone;
         if room == 0 {
-            return Ok(BulkOutcome {
-                rows: gone as u64,
-                done: false,
-            });
+            break;
         }
         let children = children(session, folder, room.min(CHUNK)).await?;
         if children.is_empty() {
-            remove(session, &[folder], at).await?;
+            remove(session, &[folder], at, &mut freed).await?;
             stack.pop();
             gone += 1;
             continue;
@@ -68,24 +69,41 @@ async fn purge(session: &mut Session, root: NodeId, limit: usize, at: Timestamp)
             .iter()
             .filter_map(|&(id, kind)| (kind == NodeKind::File).then_some(id))
             .collect();
-        remove(session, &files, at).await?;
+        remove(session, &files, at, &mut freed).await?;
         gone += files.len();
         let folders = children
             .iter()
             .filter_map(|&(id, kind)| (kind == NodeKind::Folder).then_some(id));
         stack.extend(folders);
     }
+    // Last, as everybody does it: who puts something into a folder locks that before the drive.
+    for (drive, bytes) in freed {
+        lessen(session, drive, bytes).await?;
+    }
     Ok(BulkOutcome {
         rows: gone as u64,
-        done: true,
+        done: stack.is_empty(),
     })
 }
 
-/// Up to `limit` children of a folder, live and trashed.
+/// How many bytes of which drives are not used any more, in the order in which all who lock several drives lock them.
+type Freed = BTreeMap<u128, u64>;
+
+/// Up to `limit` children of a folder that is locked, live and trashed. They are locked too: what was moved away meanwhile is not
+/// among them, and nothing is put into them, or made a version of them, from now on.
 async fn children(session: &mut Session, folder: u128, limit: usize) -> Outcome<Vec<(u128, NodeKind)>> {
     // Two branches, because each has its own partial index.
-    let select = "SELECT id, kind FROM nodes WHERE parent = $1 AND trashed_at IS NULL \
-        UNION ALL SELECT id, kind FROM nodes WHERE parent = $1 AND trashed_at IS NOT NULL LIMIT $2";
+    let [live, trashed] = ["trashed_at IS NULL", "trashed_at IS NOT NULL"].map(|state| {
+        // SQLite bounds only the whole; where rows are locked, each branch must be bounded and bracketed by itself.
+        match session {
+            Session::Sqlite(_) => format!("SELECT id, kind FROM nodes WHERE parent = $1 AND {state}"),
+            Session::Postgres(_) => format!(
+                "SELECT id, kind FROM (SELECT id, kind FROM nodes WHERE parent = $1 AND {state} \
+                 LIMIT $2 FOR UPDATE) AS locked"
+            ),
+        }
+    });
+    let select = format!("{live} UNION ALL {trashed} LIMIT $2");
     let args = Args::new().id(folder).count(limit as u64);
     let rows = session.rows(select, args).await?;
     let child = |row: &Row| {
@@ -96,7 +114,7 @@ async fn children(session: &mut Session, folder: u128, limit: usize) -> Outcome<
 }
 
 /// Removes nodes without children and what hangs on them.
-async fn remove(session: &mut Session, nodes: &[u128], at: Timestamp) -> Outcome<()> {
+async fn remove(session: &mut Session, nodes: &[u128], at: Timestamp, freed: &mut Freed) -> Outcome<()> {
     if nodes.is_empty() {
         return Ok(());
     }
@@ -109,7 +127,8 @@ async fn remove(session: &mut Session, nodes: &[u128], at: Timestamp) -> Outcome
     for row in session.rows(used, args()).await? {
         let mut row = Columns::of(&row);
         let (drive, bytes) = (row.id()?, row.count()?);
-        lessen(session, drive, bytes).await?;
+        let sum = freed.entry(drive).or_default();
+        *sum = sum.saturating_add(bytes);
     }
     let released = format!(
         "UPDATE contents SET refs = CASE WHEN refs > n.refs THEN refs - n.refs ELSE 0 END \
@@ -169,7 +188,7 @@ async fn lessen(session: &mut Session, drive: u128, bytes: u64) -> Outcome<()> {
 }
 
 async fn rehome(session: &mut Session, root: NodeId, drive: DriveId) -> Outcome<BulkOutcome> {
-    let there = session.locking("SELECT 1 FROM nodes WHERE id = $1");
+    let there = session.locking("SELECT 1 FROM nodes WHERE id = $1", Lock::Alone);
     let args = Args::new().id(root.as_u128());
     if session.row(there, args).await?.is_none() {
         return Ok(NOTHING);
@@ -233,7 +252,7 @@ pub(super) const SUMS: &str = "SELECT \
 
 async fn recount(session: &mut Session, drive: DriveId) -> Outcome<BulkOutcome> {
     let args = || Args::new().id(drive.as_u128());
-    let there = session.locking(DRIVES.exists.as_str());
+    let there = session.locking(DRIVES.exists.as_str(), Lock::Alone);
     if session.row(there, args()).await?.is_none() {
         return Ok(NOTHING);
     }

@@ -15,11 +15,13 @@ mod sharing;
 mod table;
 mod upload_rows;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use campusdisk_core::Result;
 use campusdisk_core::catalog::{Catalog, ChangeSet, Committed};
 
-use crate::database::Database;
+use crate::database::{Answer, Database};
 
 /// The catalog in a SQL database. Clones share it.
 #[derive(Clone, Debug)]
@@ -36,8 +38,18 @@ impl SqlCatalog {
 #[async_trait]
 impl Catalog for SqlCatalog {
     async fn commit(&self, set: ChangeSet) -> Result<Committed> {
+        let set = Arc::new(set);
         self.database
-            .write(Box::new(move |session| Box::pin(apply::apply_set(session, set))))
+            .write(Box::new(move |session| {
+                let set = set.clone();
+                Box::pin(async move { apply::apply_set(session, &set).await })
+            }))
             .await
+    }
+}
+
+impl Answer for Committed {
+    fn is_replay(&self) -> bool {
+        self.replayed
     }
 }

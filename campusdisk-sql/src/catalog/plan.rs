@@ -15,7 +15,8 @@ use super::table::{
     VERSIONS,
 };
 use super::upload_rows::upload_args;
-use crate::session::Args;
+use crate::database::RECORD_SET;
+use crate::session::{Args, Call, Lock, Touches};
 
 /// What a change set does, in order.
 pub(super) enum Step<'s> {
@@ -38,6 +39,18 @@ pub(super) struct Statement {
     pub(super) sql: &'static str,
     pub(super) args: Args,
     pub(super) wants: Wants,
+    touches: Touches,
+}
+
+impl Statement {
+    pub(super) fn call(&self) -> Call<'_> {
+        Call {
+            sql: self.sql,
+            args: &self.args,
+            lock: self.wants.lock(),
+            touches: self.touches,
+        }
+    }
 }
 
 /// What a statement has to come to, or the set is refused.
@@ -45,8 +58,10 @@ pub(super) enum Wants {
     Nothing,
     /// Exactly one changed row, or the set was applied before.
     NotReplayed,
-    /// A row.
+    /// A row, which the set goes on to change.
     Row(ErrorKind, &'static str),
+    /// A row that only has to stay as it is; other sets may rely on it too.
+    Stays(ErrorKind, &'static str),
     /// No row.
     NoRow(ErrorKind, &'static str),
     /// A changed row.
@@ -66,23 +81,29 @@ impl Wants {
             Self::Nothing => true,
             Self::NoRow(..) => rows == 0,
             Self::Never(..) => false,
-            Self::NotReplayed | Self::Row(..) | Self::Change(..) | Self::Added(_) | Self::Extended(_) => {
-                rows == 1
-            }
+            Self::NotReplayed
+            | Self::Row(..)
+            | Self::Stays(..)
+            | Self::Change(..)
+            | Self::Added(_)
+            | Self::Extended(_) => rows == 1,
         }
     }
 
-    /// Whether the rows are those it reads, not those it changes.
-    pub(super) fn reads(&self) -> bool {
-        matches!(self, Self::Row(..) | Self::NoRow(..))
+    /// How the rows it reads are locked, when the rows that count are those it reads, not those it changes.
+    pub(super) fn lock(&self) -> Option<Lock> {
+        match self {
+            Self::Row(..) | Self::NoRow(..) => Some(Lock::Alone),
+            Self::Stays(..) | Self::Never(..) => Some(Lock::Shared),
+            _ => None,
+        }
     }
 }
 
 pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
     let mut steps = Vec::with_capacity(set.changes.len() + 4);
-    let record = "INSERT INTO applied_sets (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
     let args = Args::new().id(set.id.as_u128()).time(set.at);
-    steps.push(run(record, args, Wants::NotReplayed));
+    steps.push(run("applied_sets", RECORD_SET, args, Wants::NotReplayed));
     // What was not there must not be there when it is put either: another instance may have put it since.
     let mut absent = Vec::new();
     for change in &set.changes {
@@ -102,18 +123,18 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
             }
             Change::Delete(key) => {
                 let (statements, args) = by_key(key);
-                steps.push(run(&statements.delete, args, Wants::Nothing));
+                steps.push(run(statements.name, &statements.delete, args, Wants::Nothing));
             }
             Change::Add(counter, delta, bound) => {
-                let (sql, args, reason) = add::statement(*counter, *delta, *bound);
-                steps.push(run(sql, args, Wants::Added(reason)));
+                let add = add::statement(*counter, *delta, *bound);
+                steps.push(run(add.table, add.sql, add.args, Wants::Added(add.reason)));
             }
             Change::Blob(store, key, step) => steps.push(step_blob(store, key, *step)),
             Change::Extend(extension) => extend(&mut steps, extension),
             Change::Append(event) => {
                 let insert =
                     "INSERT INTO events (id, account, kind, payload, at) VALUES ($1, $2, $3, $4, $5)";
-                steps.push(run(insert, rows::event_args(event), Wants::Nothing));
+                steps.push(run(EVENTS.name, insert, rows::event_args(event), Wants::Nothing));
             }
             Change::Bulk(bulk) => steps.push(Step::Bulk(bulk)),
         }
@@ -121,8 +142,14 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
     steps
 }
 
-fn run(sql: &'static str, args: Args, wants: Wants) -> Step<'static> {
-    Step::Run(Statement { sql, args, wants })
+/// A statement that changes rows of `table`.
+fn run(table: &'static str, sql: &'static str, args: Args, wants: Wants) -> Step<'static> {
+    Step::Run(Statement {
+        sql,
+        args,
+        wants,
+        touches: Touches::writes(table),
+    })
 }
 
 /// The statements and the key of a record.
@@ -145,53 +172,65 @@ fn by_key(key: &RecordKey) -> (&'static Statements, Args) {
 }
 
 fn check(expect: &Expect) -> Statement {
-    let (sql, args, wants): (&'static str, _, _) = match expect {
+    let (table, sql, args, wants): (_, &'static str, _, _) = match expect {
         Expect::Version(key, version) => {
             let changed = "somebody else changed the record";
             let (statements, args) = by_key(key);
+            let table = statements.name;
             match &statements.exists_with_version {
                 Some(sql) => (
+                    table,
                     sql,
                     args.sought(*version),
                     Wants::Row(ErrorKind::Conflict, changed),
                 ),
                 None if *version == 0 => {
                     let there = Wants::Row(ErrorKind::Conflict, changed);
-                    (&statements.exists, args, there)
+                    (table, &statements.exists, args, there)
                 }
                 None => {
                     let never = Wants::Never(ErrorKind::Conflict, changed);
-                    (&statements.exists, args, never)
+                    (table, &statements.exists, args, never)
                 }
             }
         }
         Expect::Absent(key) => {
             let (statements, args) = by_key(key);
             let absent = Wants::NoRow(ErrorKind::AlreadyExists, "the record is there");
-            (&statements.exists, args, absent)
+            (statements.name, &statements.exists, args, absent)
         }
         Expect::NameFree(parent, name) => (
+            NODES.name,
             "SELECT 1 FROM nodes WHERE parent = $1 AND name_key = $2 AND trashed_at IS NULL",
             Args::new().id(parent.as_u128()).blob(name.key().as_bytes()),
             Wants::NoRow(ErrorKind::AlreadyExists, "the folder has an entry of this name"),
         ),
         Expect::ParentLive(id) => (
+            NODES.name,
             "SELECT 1 FROM nodes WHERE id = $1 AND kind = $2 AND trashed_at IS NULL",
             Args::new().id(id.as_u128()).text(NodeKind::Folder.as_str()),
-            Wants::Row(ErrorKind::NotFound, "the folder is not there"),
+            // Everybody who puts something into the folder relies on it, and must not wait for the others.
+            Wants::Stays(ErrorKind::NotFound, "the folder is not there"),
         ),
         Expect::TreeVersion(id, version) => (
+            DRIVES.name,
             "SELECT 1 FROM drives WHERE id = $1 AND tree_version = $2",
             Args::new().id(id.as_u128()).sought(*version),
             Wants::Row(ErrorKind::Conflict, "folders of the drive were moved"),
         ),
         Expect::UploadAt(id, epoch, offset) => (
+            UPLOADS.name,
             "SELECT 1 FROM uploads WHERE id = $1 AND epoch = $2 AND offset_bytes = $3",
             Args::new().id(id.as_u128()).sought(*epoch).sought(*offset),
             Wants::Row(ErrorKind::Conflict, "the upload went on elsewhere"),
         ),
     };
-    Statement { sql, args, wants }
+    Statement {
+        sql,
+        args,
+        wants,
+        touches: Touches::reads(table),
+    }
 }
 
 fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record, new: bool) {
@@ -214,9 +253,9 @@ fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record, new: bool) {
     };
     steps.push(if new {
         let there = Wants::Change(ErrorKind::AlreadyExists, "the record is there");
-        run(&statements.insert_new, args, there)
+        run(statements.name, &statements.insert_new, args, there)
     } else {
-        run(&statements.upsert, args, Wants::Nothing)
+        run(statements.name, &statements.upsert, args, Wants::Nothing)
     });
     if let Record::Content(content) = record {
         put_extents(steps, content, new);
@@ -227,10 +266,10 @@ fn put_extents(steps: &mut Vec<Step<'_>>, content: &Content, new: bool) {
     let id = content.id.as_u128();
     if !new {
         let old = "DELETE FROM content_extents WHERE content = $1";
-        steps.push(run(old, Args::new().id(id), Wants::Nothing));
+        steps.push(run("content_extents", old, Args::new().id(id), Wants::Nothing));
     }
     let inserts = extents::inserts(&CONTENT_EXTENTS, id, &content.extents);
-    steps.extend(inserts.map(|(sql, args)| run(sql, args, Wants::Nothing)));
+    steps.extend(inserts.map(|(sql, args)| run("content_extents", sql, args, Wants::Nothing)));
 }
 
 fn step_blob(store: &StoreName, key: &BlobKey, step: BlobStep) -> Step<'static> {
@@ -256,7 +295,7 @@ fn step_blob(store: &StoreName, key: &BlobKey, step: BlobStep) -> Step<'static> 
         ),
     };
     let message = "the blob is not in a state for this";
-    run(sql, args, Wants::Change(ErrorKind::Conflict, message))
+    run(BLOBS.name, sql, args, Wants::Change(ErrorKind::Conflict, message))
 }
 
 fn extend(steps: &mut Vec<Step<'_>>, extension: &Extension) {
@@ -274,7 +313,7 @@ fn extend(steps: &mut Vec<Step<'_>>, extension: &Extension) {
         .count(u64::from(extension.hash.crc32))
         .time(extension.expires)
         .count(added);
-    steps.push(run(update, args, Wants::Extended(extension.upload)));
+    steps.push(run(UPLOADS.name, update, args, Wants::Extended(extension.upload)));
     // The count includes the new extents: the first of them stands `added` before it.
     let insert = "INSERT INTO upload_extents \
         (upload, position, store, blob, blob_len_bytes, offset_bytes, len_bytes) \
@@ -282,6 +321,14 @@ fn extend(steps: &mut Vec<Step<'_>>, extension: &Extension) {
     for (index, extent) in (0u64..).zip(&extension.extents) {
         steps.push(step_blob(&extent.store, &extent.blob, BlobStep::Attach(1)));
         let args = rows::push_extent(Args::new().id(id).count(added - index), extent);
-        steps.push(run(insert, args, Wants::Nothing));
+        steps.push(Step::Run(Statement {
+            sql: insert,
+            args,
+            wants: Wants::Nothing,
+            touches: Touches {
+                reads: UPLOADS.name,
+                writes: "upload_extents",
+            },
+        }));
     }
 }

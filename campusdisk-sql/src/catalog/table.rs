@@ -14,6 +14,7 @@ struct Table {
 
 /// A table with its fixed statements.
 pub(super) struct Statements {
+    pub(super) name: &'static str,
     /// All columns by name, for a query that reads only this table.
     pub(super) columns: String,
     /// Inserts a row, or replaces all of it but key and counters.
@@ -44,6 +45,7 @@ impl Table {
         let has_key = equal(self.key, 0);
         let exists = format!("SELECT 1 FROM {name} WHERE {has_key}");
         Statements {
+            name,
             columns: all.join(", "),
             upsert: format!("{insert} UPDATE SET {}", replaced.join(", ")),
             insert_new: format!("{insert} NOTHING"),

@@ -1,0 +1,82 @@
+//! Several statements as one: each call to the server costs more than most statements do.
+
+use crate::session::{Args, Call, renumber};
+
+/// How many statements one call takes at most.
+const AT_ONCE: usize = 16;
+
+/// Cuts a row of statements into calls. The parts of one call all see what was there before it, so a statement that touches a
+/// table which one before it changes begins the next call.
+pub(super) fn calls<'c>(all: &'c [Call<'c>]) -> Vec<&'c [Call<'c>]> {
+    let mut calls = Vec::new();
+    let mut rest = all;
+    while !rest.is_empty() {
+        let fits = |&at: &usize| {
+            let Some(next) = rest.get(at) else { return false };
+            let before = rest.get(..at).unwrap_or_default();
+            at < AT_ONCE && !before.iter().any(|before| next.touches.sees(before.touches))
+        };
+        let count = (1..).take_while(fits).count() + 1;
+        let (now, later) = rest.split_at(count.min(rest.len()));
+        calls.push(now);
+        rest = later;
+    }
+    calls
+}
+
+/// The statement whose one row has a column for each of `calls`: how many rows it read or changed.
+pub(super) fn merged(calls: &[Call<'_>]) -> (String, Args) {
+    let mut sql = String::with_capacity(calls.len() * 250);
+    let mut args = Args::new();
+    for (number, call) in calls.iter().enumerate() {
+        sql.push_str(if number == 0 { "WITH " } else { ", " });
+        sql.push_str(&format!("s{number} AS ("));
+        renumber(call.sql, args.len(), &mut sql);
+        sql.push_str(match call.lock {
+            Some(lock) => lock.clause(),
+            None => " RETURNING 1",
+        });
+        sql.push(')');
+        args.append(call.args);
+    }
+    // Read in this order, and so run in this order: rows are locked as if one statement came after the other.
+    for number in 0..calls.len() {
+        sql.push_str(if number == 0 { " SELECT " } else { ", " });
+        sql.push_str(&format!("(SELECT count(*) FROM s{number})"));
+    }
+    (sql, args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Lock, Touches};
+
+    fn call(sql: &'static str, args: &'static Args, touches: Touches) -> Call<'static> {
+        Call {
+            sql,
+            args,
+            lock: touches.writes.is_empty().then_some(Lock::Shared),
+            touches,
+        }
+    }
+
+    #[test]
+    fn statements_share_a_call_until_one_needs_to_see_another() {
+        let args: &'static Args = Box::leak(Box::new(Args::new().int(7)));
+        let look = call("SELECT 1 FROM a WHERE x = $1", args, Touches::reads("a"));
+        let write = call("UPDATE a SET x = $1", args, Touches::writes("a"));
+        let other = call("DELETE FROM b WHERE x = $1", args, Touches::writes("b"));
+        let all = [look, write, other, look, other, write];
+        let cut: Vec<_> = calls(&all).iter().map(|call| call.len()).collect();
+        assert_eq!(cut, [3, 3]);
+        let (sql, args) = merged(&all[..3]);
+        assert_eq!(
+            sql,
+            "WITH s0 AS (SELECT 1 FROM a WHERE x = $1 FOR SHARE), s1 AS (UPDATE a SET x = $2 RETURNING 1), \
+             s2 AS (DELETE FROM b WHERE x = $3 RETURNING 1) \
+             SELECT (SELECT count(*) FROM s0), (SELECT count(*) FROM s1), (SELECT count(*) FROM s2)"
+        );
+        assert_eq!(args.len(), 3);
+    }
+}

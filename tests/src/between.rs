@@ -1,0 +1,126 @@
+//! A stretch of network between a client and PostgreSQL that breaks when told.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What happens to a commit on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The connection breaks before the server hears of it.
+    Before,
+    /// The server hears of it, and the connection breaks at the same moment.
+    During,
+    /// The connection breaks after the server answered, and before the client hears of that.
+    After,
+    /// The server hears of it, and then nothing goes through any more, while the connection seems to stand.
+    Silence,
+}
+
+/// Passes everything on, but for the commits that are to be cut.
+#[derive(Debug)]
+pub struct Between {
+    port: u16,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next: Mutex<VecDeque<Cut>>,
+    cuts: AtomicU32,
+}
+
+impl Between {
+    /// Begins to pass on to the server at this port of the loopback address.
+    pub async fn start(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let state = Arc::new(State::default());
+        let own = Arc::clone(&state);
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let state = Arc::clone(&own);
+                // How a connection ends is what the client is tested with.
+                tokio::spawn(async move { pass_on(client, to, &state).await });
+            }
+        });
+        Self { port, state, task }
+    }
+
+    /// Where clients connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Cuts the next commit, or the next one after those that are to be cut already.
+    pub fn cut_next(&self, cut: Cut) {
+        self.state.queue().push_back(cut);
+    }
+
+    /// How many commits were cut.
+    pub fn cuts(&self) -> u32 {
+        self.state.cuts.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Between {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl State {
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Cut>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to happen to these bytes of a client, which waits for the answer to each of its messages.
+    fn cut_of(&self, bytes: &[u8]) -> Option<Cut> {
+        // A simple query: its letter, its length, its text.
+        if !bytes.ends_with(b"COMMIT\0") {
+            return None;
+        }
+        let cut = self.queue().pop_front();
+        self.cuts.fetch_add(u32::from(cut.is_some()), Ordering::SeqCst);
+        cut
+    }
+}
+
+async fn pass_on(mut client: TcpStream, to: u16, state: &State) -> io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
+    let (mut up, mut down) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let bytes = &up[..read?];
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+                let cut = state.cut_of(bytes);
+                if cut != Some(Cut::Before) {
+                    server.write_all(bytes).await?;
+                }
+                match cut {
+                    None => {}
+                    Some(Cut::Before | Cut::During) => return Ok(()),
+                    Some(Cut::After) => return server.read(&mut down).await.map(drop),
+                    // Until the client gives up.
+                    Some(Cut::Silence) => return client.read(&mut up).await.map(drop),
+                }
+            }
+            read = server.read(&mut down) => {
+                let bytes = &down[..read?];
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+                client.write_all(bytes).await?;
+            }
+        }
+    }
+}
