@@ -1,24 +1,54 @@
 //! The parts of a hall, opened as the configuration says.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use campusdisk_accounts::{Accounts, AccountsSeams};
+use campusdisk_accounts::{AccountStore, Accounts, AccountsSeams};
 use campusdisk_axum::AccountsIdentity;
 use campusdisk_core::catalog::Catalog;
 use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents};
 use campusdisk_core::storage::BlobStore;
 use campusdisk_core::{CampusDisk, RandomIds, Seams, SystemClock, TokioSpawner};
-use campusdisk_sql::{SqliteDatabase, SqliteOptions};
+use campusdisk_sql::{PostgresDatabase, SqliteDatabase};
 
 use crate::config::Config;
 use crate::data_lock;
 use crate::failure::{Failure, Outcome};
 
+/// An open database of either kind.
+#[derive(Debug)]
+pub(crate) enum Database {
+    Sqlite(SqliteDatabase),
+    Postgres(PostgresDatabase),
+}
+
+impl Database {
+    fn catalog(&self) -> Arc<dyn Catalog> {
+        match self {
+            Self::Sqlite(database) => Arc::new(database.catalog()),
+            Self::Postgres(database) => Arc::new(database.catalog()),
+        }
+    }
+
+    fn accounts(&self) -> Arc<dyn AccountStore> {
+        match self {
+            Self::Sqlite(database) => Arc::new(database.accounts()),
+            Self::Postgres(database) => Arc::new(database.accounts()),
+        }
+    }
+
+    /// Finishes what is queued and closes every connection.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(database) => database.close().await,
+            Self::Postgres(database) => database.close().await,
+        }
+    }
+}
+
 /// The database and what lies in it.
 #[derive(Debug)]
 pub(crate) struct Records {
-    pub(crate) database: SqliteDatabase,
+    pub(crate) database: Database,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) accounts: Accounts,
 }
@@ -30,19 +60,16 @@ impl Records {
     /// Why it can't be opened.
     pub(crate) async fn open(config: &Config) -> Outcome<Self> {
         data_lock::make_folder(&config.data)?;
-        let options = SqliteOptions::default()
-            .with_readers(config.database.readers)
-            .with_busy_timeout(Duration::from_millis(config.database.busy_timeout_ms));
-        let database = SqliteDatabase::open_with(config.below_data(&config.database.path), options).await?;
+        let database = config.database.open(config).await?;
         let seams = AccountsSeams {
-            store: Arc::new(database.accounts()),
+            store: database.accounts(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         };
         let accounts = Accounts::new(seams, config.accounts.clone())
             .map_err(|error| Failure::from(error).during("in [accounts]"))?;
         Ok(Self {
-            catalog: Arc::new(database.catalog()),
+            catalog: database.catalog(),
             accounts,
             database,
         })

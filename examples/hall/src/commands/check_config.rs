@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 use crate::brand::Brand;
 use crate::config::{Config, Overrides};
 use crate::failure::{Failure, Outcome};
-use crate::parts::Records;
+use crate::parts::{Database, Records};
 
 /// How long one part may take to answer.
 const PART_LIMIT: Duration = Duration::from_secs(30);
@@ -33,20 +33,18 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     table.row("configuration", Ok(source));
     let brand = Brand::load(&config);
     table.row("page", brand.map(|brand| brand.describe()));
+    let part = format!("database ({})", config.database.kind());
     match Records::open(&config).await {
         Ok(records) => {
-            let reached = records
-                .catalog
-                .setting("installation")
-                .await
-                .map_err(Failure::from);
-            table.row(
-                "database (sqlite)",
-                reached.map(|_| config.below_data(&config.database.path).display().to_string()),
-            );
+            let reached = records.catalog.setting("installation").await;
+            let place = match records.database {
+                Database::Sqlite(_) => config.below_data(&config.database.path).display().to_string(),
+                Database::Postgres(_) => "answers".to_owned(),
+            };
+            table.row(&part, reached.map(|_| place).map_err(Failure::from));
             records.database.close().await;
         }
-        Err(failure) => table.row("database (sqlite)", Err(failure)),
+        Err(failure) => table.row(&part, Err(failure)),
     }
     for (name, settings) in &config.stores {
         let outcome = tokio::time::timeout(PART_LIMIT, reach(&config, name)).await;

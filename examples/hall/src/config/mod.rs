@@ -1,5 +1,6 @@
 //! What an operator sets: a TOML file, then variables of the environment over it.
 
+mod database;
 mod load;
 mod policy;
 mod store;
@@ -13,6 +14,7 @@ use campusdisk_accounts::AccountsConfig;
 use campusdisk_axum::HttpOptions;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::database::DatabaseSettings;
 pub(crate) use self::load::Overrides;
 pub(crate) use self::policy::PolicySettings;
 pub(crate) use self::store::StoreSettings;
@@ -75,6 +77,7 @@ impl Config {
             )));
         }
         self.http.check()?;
+        self.database.check()?;
         self.page.check()?;
         let accounts = self.accounts.validate();
         accounts.map_err(|error| Failure::from(error).during("in [accounts]"))
@@ -230,25 +233,6 @@ impl Default for LogSettings {
 pub(crate) enum LogFormat {
     Text,
     Json,
-}
-
-/// The database.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct DatabaseSettings {
-    pub(crate) path: PathBuf,
-    pub(crate) readers: u32,
-    pub(crate) busy_timeout_ms: u64,
-}
-
-impl Default for DatabaseSettings {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::from("campusdisk.db"),
-            readers: 4,
-            busy_timeout_ms: 5000,
-        }
-    }
 }
 
 /// What holds for stores together.

@@ -215,7 +215,7 @@ impl S3Settings {
 /// A secret of the configuration: never shown, never written back.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct SecretText(String);
+pub(crate) struct SecretText(pub(super) String);
 
 impl Serialize for SecretText {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -220,6 +220,10 @@ fn a_wrong_value_is_named_with_its_key() {
         ("[storage]\nprimary = \"tape\"", "storage.primary"),
         ("[http]\nprefix = \"disk/\"", "http.prefix"),
         (
+            "[database]\npostgres_url = \"postgres://a@b/c\"\nbusy_timeout_ms = 0",
+            "database.busy_timeout_ms",
+        ),
+        (
             "[http]\ntrusted_proxies = [\"10.0.0.0/99\"]",
             "http.trusted_proxies",
         ),
@@ -245,7 +249,8 @@ fn a_wrong_value_is_named_with_its_key() {
 
 #[test]
 fn secrets_of_the_configuration_do_not_show() {
-    let text = "[stores.primary]\nkind = \"s3\"\naccess_key_id = \"AK\"\nsecret_access_key = \"hunter2\"\n";
+    let text = "[database]\npostgres_url = \"postgres://hall:hunter2@db/hall\"\n[stores.primary]\nkind = \"s3\"\n\
+        access_key_id = \"AK\"\nsecret_access_key = \"hunter2\"\n";
     let config = load(text).unwrap();
     let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
     assert!(shown.contains("AK") && !shown.contains("hunter2"), "{shown}");

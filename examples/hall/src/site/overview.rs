@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 const SAMPLE: &str = include_str!("../../hall.toml");
 
 /// What is never shown; only whether it is set.
-const SECRETS: [&str; 2] = ["access_key_id", "secret_access_key"];
+const SECRETS: [&str; 3] = ["access_key_id", "secret_access_key", "postgres_url"];
 
 /// A group of settings.
 #[derive(Debug, Serialize, ToSchema)]
