@@ -8,6 +8,7 @@
 pub mod between;
 mod bytes;
 mod client;
+pub mod counted;
 mod hall;
 pub mod postgres;
 mod raw;
