@@ -2,7 +2,9 @@
 //!
 //! Prints a table. `CAMPUSDISK_BENCH_FOLDER` says on which disk (default: the temporary folder's), `CAMPUSDISK_BENCH_FILES`
 //! how many files the folder has (default 100,000). `catalog commits CLIENTS BATCH SETS` does only that, and prints
-//! changes per second: `cargo xtask bench` runs it so, to count its syncs from outside.
+//! changes per second: `cargo xtask bench` runs it so, to count its syncs from outside. `catalog postgres CLIENTS DRIVES SETS` commits
+//! on the PostgreSQL database that `CAMPUSDISK_BENCH_POSTGRES` is the address of, and prints changes per second and the time, in ms,
+//! within which 99 of 100 were answered.
 #![allow(clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -20,7 +22,7 @@ use campusdisk_core::{
     AccountId, ChangeId, Clock, ContentId, DriveId, EntryName, Error, EventId, IdSource, NodeId, RandomIds,
     SystemClock, Timestamp,
 };
-use campusdisk_sql::{SqlCatalog, SqliteDatabase, SqliteOptions};
+use campusdisk_sql::{PostgresDatabase, PostgresOptions, SqlCatalog, SqliteDatabase, SqliteOptions};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -39,6 +41,11 @@ async fn main() -> Fallible<()> {
         let measured = commits(&folder, clients.parse()?, batch.parse()?, sets.parse()?).await?;
         println!("{:.1}", measured.sets_per_second);
         return Ok(());
+    }
+    if let [part, clients, drives, sets] = words.as_slice()
+        && part == "postgres"
+    {
+        return postgres(clients.parse()?, drives.parse()?, sets.parse()?).await;
     }
     for (clients, batch, sets) in [(1, 256, 2000u32), (64, 256, 20_000), (64, 1, 2000)] {
         let measured = commits(&folder, clients, batch, sets).await?;
@@ -59,7 +66,7 @@ async fn commits(folder: &Path, clients: u32, batch: usize, sets: u32) -> Fallib
     let folder = tempfile::tempdir_in(folder)?;
     let options = SqliteOptions::default().with_batch_sets(batch);
     let database = SqliteDatabase::open_with(folder.path().join("bench.db"), options).await?;
-    let (drive, root) = drive(&database).await?;
+    let (drive, root) = drive(&database.catalog(), 1).await?;
     let before = database.stats();
     let started = Instant::now();
     let tasks: Vec<_> = (0..clients)
@@ -88,8 +95,50 @@ async fn commits(folder: &Path, clients: u32, batch: usize, sets: u32) -> Fallib
     })
 }
 
-async fn drive(database: &SqliteDatabase) -> Fallible<(DriveId, NodeId)> {
-    let (drive, root) = (DriveId::from_u128(1), NodeId::from_u128(1));
+/// Commits finished uploads into as many drives, each client into one.
+async fn postgres(clients: u32, drives: u32, sets: u32) -> Fallible<()> {
+    let url = std::env::var("CAMPUSDISK_BENCH_POSTGRES")?;
+    let database = PostgresDatabase::connect(&url, PostgresOptions::default()).await?;
+    let catalog = database.catalog();
+    let mut places = Vec::new();
+    for _ in 0..drives {
+        places.push(drive(&catalog, rand()).await?);
+    }
+    let started = Instant::now();
+    let tasks: Vec<_> = (0..clients)
+        .zip(places.into_iter().cycle())
+        .map(|(client, (drive, root))| {
+            let catalog = database.catalog();
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                for number in 0..sets / clients {
+                    let set = finished_upload(drive, root, &format!("{client} file {number}.pdf"));
+                    let begun = Instant::now();
+                    catalog.commit(set).await?;
+                    took.push(begun.elapsed());
+                }
+                Ok::<_, Error>(took)
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    for task in tasks {
+        took.extend(task.await??);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    took.sort();
+    let slow = took.get(took.len() * 99 / 100).copied().unwrap_or_default();
+    println!(
+        "{:.1} {:.1}",
+        f64::from(u32::try_from(took.len())?) / seconds,
+        slow.as_secs_f64() * 1e3
+    );
+    database.close().await;
+    Ok(())
+}
+
+async fn drive(catalog: &SqlCatalog, number: u128) -> Fallible<(DriveId, NodeId)> {
+    let (drive, root) = (DriveId::from_u128(number), NodeId::from_u128(number));
     let mut set = ChangeSet::new(ChangeId::from_u128(rand()), SystemClock.now());
     set.push(Drive {
         id: drive,
@@ -109,7 +158,7 @@ async fn drive(database: &SqliteDatabase) -> Fallible<(DriveId, NodeId)> {
         kind: NodeKind::Folder,
         ..file(drive, root, root, "root")
     });
-    database.catalog().commit(set).await?;
+    catalog.commit(set).await?;
     Ok((drive, root))
 }
 
@@ -201,8 +250,8 @@ fn finished_upload(drive: DriveId, root: NodeId, name: &str) -> ChangeSet {
 async fn large_folder(folder: &Path, files: u32) -> Fallible<()> {
     let folder = tempfile::tempdir_in(folder)?;
     let database = SqliteDatabase::open(folder.path().join("bench.db")).await?;
-    let (drive, root) = drive(&database).await?;
     let catalog = database.catalog();
+    let (drive, root) = drive(&catalog, 1).await?;
     let started = Instant::now();
     for chunk in 0..files / 1000 {
         let mut set = ChangeSet::new(ChangeId::from_u128(rand()), SystemClock.now());

@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 
 /// Waits for a connection for a short time only.
 fn short() -> PostgresOptions {
-    PostgresOptions::default().with_acquire_timeout(Duration::from_millis(500))
+    PostgresOptions::default().with_acquire_timeout(Duration::from_secs(1))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -210,7 +210,7 @@ impl PostgresDatabase {
 
 /// Row locks and the order of statements are what sets rely on, whatever isolation the server has as its default: a read after a
 /// lock must see what was committed while the lock was waited for.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl LastLoss {
     fn note(&self) {

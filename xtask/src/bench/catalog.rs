@@ -1,4 +1,4 @@
-//! The catalog on SQLite: many changes in one commit, and pages of a large folder.
+//! The catalog: many changes in one commit on SQLite, many commits at once on PostgreSQL, and pages of a large folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ use super::report::Comparison;
 use crate::{command, paths};
 
 const CLIENTS: &str = "64";
+/// How many changes a second PostgreSQL must take from so many clients, and within how many ms 99 of 100 must be answered.
+const POSTGRES_RATE: f64 = 3000.0;
+const POSTGRES_LIMIT_MS: f64 = 60.0;
 /// What a disk that takes its time adds to each sync, in µs.
 const DELAY_MICROS: u32 = 5000;
 const FILES: u64 = 100_000;
@@ -79,7 +82,43 @@ pub(crate) fn measure(setting: &Setting, bench: &Path) -> Result<Vec<Comparison>
             (alone, &|| Ok(run("1", "1000", DELAY_MICROS)?.sets_per_second)),
         )?,
     ];
+    comparisons.extend(postgres(setting, bench)?);
     comparisons.extend(pages(setting)?);
+    Ok(comparisons)
+}
+
+/// Finished uploads of as many clients, each into a drive of its own.
+fn postgres(setting: &Setting, bench: &Path) -> Result<[Comparison; 2]> {
+    let (mut rates, mut slowest) = (Vec::new(), Vec::new());
+    for _ in 0..setting.options.rounds.max(1) {
+        let mut run = Command::new(bench);
+        run.args(["postgres", CLIENTS, CLIENTS, "20000"])
+            .env("CAMPUSDISK_BENCH_POSTGRES", &setting.postgres);
+        let said = command::output_of(&mut run)?;
+        let mut figures = said.split_whitespace().map(str::parse::<f64>);
+        let mut next = || figures.next().with_context(|| format!("the bench said: {said}"));
+        rates.push(next()??);
+        slowest.push(next()??);
+    }
+    let comparisons = [
+        Comparison {
+            name: format!("changes of {CLIENTS} clients in as many drives, on PostgreSQL"),
+            unit: "changes/s",
+            hall: ("hall".to_owned(), rates),
+            rival: ("wanted".to_owned(), vec![POSTGRES_RATE]),
+            least_ratio: 1.0,
+        },
+        Comparison {
+            name: "99 of 100 of these changes answered (a ceiling: the ratio is ceiling to time)".to_owned(),
+            unit: "ms",
+            hall: ("allowed".to_owned(), vec![POSTGRES_LIMIT_MS]),
+            rival: ("hall".to_owned(), slowest),
+            least_ratio: 1.0,
+        },
+    ];
+    comparisons
+        .iter()
+        .for_each(|comparison| println!("{}", comparison.line()));
     Ok(comparisons)
 }
 

@@ -64,6 +64,7 @@ pub(crate) struct Setting {
     nginx: String,
     nginx_root: PathBuf,
     tusd: String,
+    postgres: String,
     hall: Hall,
     folder: PathBuf,
 }
@@ -91,7 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Report> {
     bed.down()?;
-    let names = ["nginx".to_owned(), "tusd".to_owned()];
+    let names = ["nginx", "tusd", "postgres"].map(str::to_owned);
     let running = bed.up(&services::chosen(&names))?;
     let endpoints: Value = serde_json::from_slice(&fs::read(bed.endpoints_path())?)?;
     let text = |pointer: &str| {
@@ -106,6 +107,7 @@ fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Repo
         nginx: text("/nginx/endpoint")?,
         nginx_root: text("/nginx/root")?.into(),
         tusd: text("/tusd/endpoint")?,
+        postgres: text("/postgres/url")?,
         hall: Hall::start(&binaries.hall, &folder, "inline", true)?,
         folder: bed.folder("files")?,
     };
