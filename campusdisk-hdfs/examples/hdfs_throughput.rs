@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use campusdisk_core::storage::StoreName;
-use campusdisk_hdfs::{HdfsConfig, HdfsStore};
+use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
 use campusdisk_testkit::throughput::{self, Figures, PIECE_BYTES};
 use futures::StreamExt;
 use hdfs_native::{Client, ClientBuilder, WriteOptions};
@@ -24,8 +24,11 @@ async fn main() -> Outcome<()> {
     };
     let total = mib.parse::<u64>()? << 20;
     let bare = ClientBuilder::new().with_config_dir(conf_dir).build()?;
-    let config = HdfsConfig::new(StoreName::parse("primary")?, folder).with_conf_dir(conf_dir);
-    let store = HdfsStore::connect(config)?;
+    let connect = |path| {
+        let config = HdfsConfig::new(StoreName::parse("primary")?, folder).with_conf_dir(conf_dir);
+        HdfsStore::connect(config.with_write_path(path))
+    };
+    let (store, native) = (connect(WritePath::WebHdfs)?, connect(WritePath::Native)?);
     let mut figures = Figures::of_transfers(total);
     for _ in 0..ROUNDS {
         let path = format!("{folder}/bare");
@@ -43,6 +46,10 @@ async fn main() -> Outcome<()> {
         throughput::read(&store, &blobs).await?;
         figures.note("read: store, blobs of one block", started);
         throughput::delete(&store, &blobs).await?;
+        let started = Instant::now();
+        let blobs = throughput::write(&native, total, BLOCK_BYTES).await?;
+        figures.note("write: store without HTTP, blobs of one block", started);
+        throughput::delete(&native, &blobs).await?;
     }
     figures.print();
     Ok(())

@@ -1,6 +1,7 @@
 //! The cluster as every part of the store sees it: its client, and where in it things lie.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use hdfs_native::client::FileStatus;
 use hdfs_native::{Client, ClientBuilder};
 use tokio::runtime::Handle;
 
-use crate::HdfsConfig;
+use crate::avoid::AvoidList;
 use crate::error::Failure;
+use crate::web::Web;
+use crate::{HdfsConfig, WritePath};
 
 /// Files being written. Tools on the cluster skip names with a dot in front.
 const WRITING: &str = ".writing";
@@ -31,6 +34,12 @@ pub(crate) struct Cluster {
     pub(crate) config: HdfsConfig,
     pub(crate) info: StoreInfo,
     pub(crate) runtime: Handle,
+    /// The HTTP interface, where it may be used.
+    pub(crate) web: Option<Web>,
+    /// DataNodes that failed lately.
+    pub(crate) avoid: AvoidList,
+    /// How many blobs were committed with fewer than two replicas known to live.
+    pub(crate) under_replicated: AtomicU64,
     current: Mutex<Current>,
 }
 
@@ -46,7 +55,14 @@ impl Cluster {
             .with_part_size_bytes(config.block_size_bytes)
             .with_remote(true);
         let client = connect(&config, &runtime)?;
+        let web = match config.write_path {
+            WritePath::Native => None,
+            WritePath::WebHdfs | WritePath::Auto => Some(Web::new(&config)?),
+        };
         Ok(Self {
+            web,
+            avoid: AvoidList::new(config.avoid_for),
+            under_replicated: AtomicU64::new(0),
             config,
             info,
             runtime,

@@ -11,6 +11,19 @@ const MIB: u64 = 1 << 20;
 /// HDFS counts checksums in chunks of this, and a block must be made of whole ones.
 const CHUNK_BYTES: u64 = 512;
 
+/// How blobs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WritePath {
+    /// By WebHDFS, and by the client library for a while after nobody could be reached by HTTP.
+    #[default]
+    Auto,
+    /// By WebHDFS only: a DataNode writes for us, with Hadoop's own client, which outlives other DataNodes.
+    WebHdfs,
+    /// By the client library only, which does not: a blob is then written again, with fewer replicas if need be.
+    Native,
+}
+
 /// Where the cluster is and how to speak to it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -37,8 +50,19 @@ pub struct HdfsConfig {
     pub rpc_timeout: Duration,
     /// How long nothing may come while reading, before the file is opened again. Default 5 s.
     pub read_gap: Duration,
-    /// How long the cluster may take for one piece that is written, and for closing a file. Default 30 s.
+    /// How long nothing may move while writing, before it is looked who hangs. Default 20 s.
     pub write_gap: Duration,
+    /// How blobs are written. Default [`WritePath::Auto`].
+    pub write_path: WritePath,
+    /// HTTP addresses of the NameNodes, such as `http://namenode:9870`; when empty, those of the configuration, or port 9870
+    /// of the `url`.
+    pub web_urls: Vec<String>,
+    /// How long a DataNode that failed is not asked to write: at least as long as the NameNode takes to declare it dead.
+    /// Default 11 min; with Hadoop's defaults that takes 10.5 min.
+    pub avoid_for: Duration,
+    /// Where blobs lie until the cluster has them, one part of an upload each; made when missing. Default: the system's
+    /// folder for temporary files.
+    pub spool_dir: PathBuf,
 }
 
 impl HdfsConfig {
@@ -56,7 +80,11 @@ impl HdfsConfig {
             window_bytes: 4 * MIB,
             rpc_timeout: Duration::from_secs(10),
             read_gap: Duration::from_secs(5),
-            write_gap: Duration::from_secs(30),
+            write_gap: Duration::from_secs(20),
+            write_path: WritePath::Auto,
+            web_urls: Vec::new(),
+            avoid_for: Duration::from_secs(11 * 60),
+            spool_dir: std::env::temp_dir(),
         }
     }
 
@@ -102,6 +130,27 @@ impl HdfsConfig {
         self
     }
 
+    /// Sets how blobs are written.
+    #[must_use]
+    pub fn with_write_path(mut self, write_path: WritePath) -> Self {
+        self.write_path = write_path;
+        self
+    }
+
+    /// Sets where blobs lie until the cluster has them.
+    #[must_use]
+    pub fn with_spool_dir(mut self, spool_dir: impl Into<PathBuf>) -> Self {
+        self.spool_dir = spool_dir.into();
+        self
+    }
+
+    /// Sets the HTTP addresses of the NameNodes.
+    #[must_use]
+    pub fn with_web_urls(mut self, web_urls: Vec<String>) -> Self {
+        self.web_urls = web_urls;
+        self
+    }
+
     /// Refuses what HDFS would refuse later, or what would make blobs land where nobody looks.
     pub(crate) fn check(&self) -> Result<()> {
         let folder = |folder: &str| {
@@ -123,6 +172,18 @@ impl HdfsConfig {
         }
         if self.window_bytes == 0 {
             return Err(Error::invalid("window_bytes", "a window has at least one byte"));
+        }
+        let web_url = |url: &String| {
+            let http = url.starts_with("http://") || url.starts_with("https://");
+            http && url
+                .parse::<reqwest::Url>()
+                .is_ok_and(|url| url.has_host() && url.query().is_none())
+        };
+        if !self.web_urls.iter().all(web_url) {
+            return Err(Error::invalid(
+                "web_urls",
+                "an HTTP address of a NameNode is such as http://namenode:9870",
+            ));
         }
         Ok(())
     }
@@ -152,6 +213,21 @@ mod tests {
             assert_eq!(error.field(), Some("root"), "{root}");
         }
         config("/data/hall-1").check().unwrap();
+    }
+
+    #[test]
+    fn an_http_address_has_scheme_and_host() {
+        for url in [
+            "namenode:9870",
+            "hdfs://namenode:8020",
+            "http://",
+            "http://a/?op=x",
+        ] {
+            let config = config("/a").with_web_urls(vec![url.to_owned()]);
+            assert_eq!(config.check().unwrap_err().field(), Some("web_urls"), "{url}");
+        }
+        let urls = vec!["http://a:9870".to_owned(), "https://gate/hdfs".to_owned()];
+        config("/a").with_web_urls(urls).check().unwrap();
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! What an answer of the cluster, or its absence, means here. The only file that names the client library's errors.
+//! What an answer of the cluster, or its absence, means here. The only file that names the errors of the client library
+//! and of HTTP.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use campusdisk_core::{Error, ErrorKind};
 use hdfs_native::HdfsError;
+use reqwest::StatusCode;
+use serde::Deserialize;
 
 /// A call that failed, before it is known what it was for.
 #[derive(Debug)]
@@ -14,6 +18,18 @@ pub(crate) struct Failure {
     kind: ErrorKind,
     says: Cow<'static, str>,
     cause: Option<Cause>,
+    contact: Contact,
+}
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    /// The cluster answered, or it is not about a call.
+    Answered,
+    /// There was no connection, or nobody there speaks WebHDFS to us.
+    None,
+    /// The connection broke, or nothing more came over it.
+    Lost,
 }
 
 /// What the cluster said, without the stack trace that Java puts behind it.
@@ -35,13 +51,90 @@ impl Failure {
             kind,
             says: says.into(),
             cause: None,
+            contact: Contact::Answered,
         }
     }
 
     /// The cluster said nothing for as long as `setting` allows.
     pub(crate) fn silent(setting: &'static str, limit: Duration) -> Self {
         let says = format!("the cluster said nothing for {limit:?} ({setting}): is it paused or overloaded?");
-        Self::new(ErrorKind::Unavailable, says)
+        Self::new(ErrorKind::Unavailable, says).with_contact(Contact::Lost)
+    }
+
+    /// No HTTP address of a NameNode is known.
+    pub(crate) fn no_address() -> Self {
+        let says = "no HTTP address of a NameNode is known (web_urls, conf_dir)";
+        Self::new(ErrorKind::Unavailable, says).with_contact(Contact::None)
+    }
+
+    /// A server answered what WebHDFS does not.
+    pub(crate) fn strange_answer() -> Self {
+        let says = "what answers there is no NameNode that this version knows (web_urls)";
+        Self::new(ErrorKind::Unavailable, says).with_contact(Contact::None)
+    }
+
+    /// A server of WebHDFS refused a request with this answer.
+    pub(crate) fn refused(status: StatusCode, body: &str) -> Self {
+        let Ok(Refusal { exception }) = serde_json::from_str(body) else {
+            return Self::unserved(status);
+        };
+        let text = without_trace(&exception.message);
+        let (kind, says) = classify_refusal(&exception.class, text);
+        Self {
+            kind,
+            says: says.into(),
+            cause: Some(Cause(format!("{}: {text}", exception.class))),
+            contact: Contact::Answered,
+        }
+    }
+
+    /// A server refused a request without the words of WebHDFS.
+    fn unserved(status: StatusCode) -> Self {
+        let (kind, says, contact) = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => (
+                ErrorKind::Denied,
+                "WebHDFS does not accept who we are (user, write_path)",
+                Contact::None,
+            ),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => (
+                ErrorKind::Unavailable,
+                "WebHDFS is not served there (web_urls, dfs.webhdfs.enabled)",
+                Contact::None,
+            ),
+            _ => (
+                ErrorKind::Unavailable,
+                "the cluster did not finish it",
+                Contact::Answered,
+            ),
+        };
+        let cause = Cause(format!("HTTP status {status}"));
+        Self {
+            cause: Some(cause),
+            ..Self::new(kind, says).with_contact(contact)
+        }
+    }
+
+    /// The spool on this machine failed.
+    pub(crate) fn of_spool(error: &io::Error) -> Self {
+        let (kind, says) = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
+                ErrorKind::LimitExceeded,
+                "the folder of spools is full (spool_dir)",
+            ),
+            _ => (
+                ErrorKind::Internal,
+                "the folder of spools can't be used (spool_dir)",
+            ),
+        };
+        Self {
+            cause: Some(Cause(error.to_string())),
+            ..Self::new(kind, says)
+        }
+    }
+
+    fn with_contact(mut self, contact: Contact) -> Self {
+        self.contact = contact;
+        self
     }
 
     /// What kind of failure it is.
@@ -53,6 +146,31 @@ impl Failure {
     pub(crate) fn is_missing_parent(&self) -> bool {
         let said = self.cause.as_ref().map_or("", |cause| cause.0.as_str());
         self.kind == ErrorKind::NotFound && said.contains("rename destination parent")
+    }
+
+    /// Whether the same may succeed when it is tried again, perhaps with another DataNode.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.kind == ErrorKind::Unavailable
+    }
+
+    /// Whether nobody spoke WebHDFS to us.
+    pub(crate) fn is_unreached(&self) -> bool {
+        self.contact == Contact::None
+    }
+
+    /// Whether another NameNode may do what this one didn't.
+    pub(crate) fn is_for_another_name_node(&self) -> bool {
+        self.contact != Contact::Answered || self.says == STANDBY
+    }
+
+    /// Whether the server that was spoken to may be dead.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        self.contact != Contact::Answered
+    }
+
+    /// Whether the NameNode had no DataNode left to name.
+    pub(crate) fn is_without_data_node(&self) -> bool {
+        self.says == NO_DATA_NODE
     }
 
     /// The error of an operation on a blob or another thing in this store.
@@ -67,6 +185,16 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.says)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl From<HdfsError> for Failure {
     fn from(error: HdfsError) -> Self {
         let (kind, says) = classify(&error);
@@ -74,8 +202,59 @@ impl From<HdfsError> for Failure {
             kind,
             says: says.into(),
             cause: Some(Cause(without_trace(&error.to_string()).to_owned())),
+            contact: Contact::Answered,
         }
     }
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        let (kind, says, contact) = match &error {
+            error if error.is_builder() => (
+                ErrorKind::InvalidInput,
+                "the HTTP client can't be made (web_urls)",
+                Contact::Answered,
+            ),
+            error if error.is_connect() => (
+                ErrorKind::Unavailable,
+                "a server of the cluster can't be reached by HTTP (web_urls)",
+                Contact::None,
+            ),
+            error if error.is_decode() => return Self::strange_answer(),
+            _ => (
+                ErrorKind::Unavailable,
+                "the connection to the cluster broke",
+                Contact::Lost,
+            ),
+        };
+        // An address may hold a token.
+        let error = error.without_url();
+        let mut texts = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source {
+            texts.push(cause.to_string());
+            source = cause.source();
+        }
+        Self {
+            cause: Some(Cause(texts.join(": "))),
+            ..Self::new(kind, says).with_contact(contact)
+        }
+    }
+}
+
+/// The body of a refusal of WebHDFS.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    #[serde(rename = "RemoteException")]
+    exception: RemoteException,
+}
+
+#[derive(Debug, Deserialize)]
+struct RemoteException {
+    #[serde(rename = "javaClassName")]
+    class: String,
+    #[serde(default)]
+    message: String,
 }
 
 /// Java classes of the NameNode's refusals, without their packages, and what they mean.
@@ -92,11 +271,7 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
         ErrorKind::Unavailable,
         "the NameNode is in safe mode",
     ),
-    (
-        "StandbyException",
-        ErrorKind::Unavailable,
-        "no NameNode is active",
-    ),
+    ("StandbyException", ErrorKind::Unavailable, STANDBY),
     (
         "RetriableException",
         ErrorKind::Unavailable,
@@ -133,7 +308,29 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
 
 const DENIED: &str = "the user may not do this (user, and the owner of root)";
 const FULL: &str = "the quota of the folder is used up (root)";
+const STANDBY: &str = "no NameNode is active";
+const NO_DATA_NODE: &str = "the NameNode knows no DataNode that could take it";
+const NODES_FAILED: &str = "no DataNode could do it: did one die, or has none room?";
 const UNREACHED: &str = "the NameNode, or a DataNode, can't be reached (url, conf_dir)";
+
+/// How Hadoop's own client, in a DataNode that writes for us, tells that other DataNodes fail it: by texts under the same
+/// class as much else, and by classes of Java.
+const PIPELINE_TEXTS: [&str; 5] = [
+    "are bad. Aborting",
+    "Failed to replace a bad datanode",
+    "Could not get block locations",
+    "Unable to create new block",
+    "Unable to close file",
+];
+const CONNECTION_CLASSES: [&str; 7] = [
+    "ConnectException",
+    "ConnectTimeoutException",
+    "SocketException",
+    "SocketTimeoutException",
+    "EOFException",
+    "ClosedChannelException",
+    "InterruptedIOException",
+];
 
 fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
     match error {
@@ -143,10 +340,9 @@ fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
             classify_refusal(class, without_trace(text))
         }
         HdfsError::IOError(_) => (ErrorKind::Unavailable, UNREACHED),
-        HdfsError::DataTransferError(_) | HdfsError::BlocksNotFound(_) => (
-            ErrorKind::Unavailable,
-            "no DataNode could do it: did one die, or has none room?",
-        ),
+        HdfsError::DataTransferError(_) | HdfsError::BlocksNotFound(_) => {
+            (ErrorKind::Unavailable, NODES_FAILED)
+        }
         HdfsError::OperationFailed(_) | HdfsError::InvalidRPCResponse(_) => {
             (ErrorKind::Unavailable, "the cluster did not finish it")
         }
@@ -182,7 +378,16 @@ fn classify_refusal(class: &str, text: &str) -> (ErrorKind, &'static str) {
     if text.contains("could only be written to") {
         return (ErrorKind::Unavailable, "too few DataNodes are up or have room");
     }
+    if text.starts_with("Failed to find datanode") {
+        return (ErrorKind::Unavailable, NO_DATA_NODE);
+    }
+    if PIPELINE_TEXTS.iter().any(|said| text.contains(said)) {
+        return (ErrorKind::Unavailable, NODES_FAILED);
+    }
     let class = class.rsplit(['.', '$']).next().unwrap_or(class);
+    if CONNECTION_CLASSES.contains(&class) {
+        return (ErrorKind::Unavailable, NODES_FAILED);
+    }
     CLASSES.iter().find(|(name, ..)| *name == class).map_or(
         (ErrorKind::Internal, "the NameNode refused it"),
         |(_, kind, says)| (*kind, says),
@@ -194,119 +399,4 @@ fn without_trace(text: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(class: &str, text: &str) -> HdfsError {
-        let text = format!(
-            "{text}\n\tat org.apache.hadoop.hdfs.server.namenode.FSNamesystem.x(FSNamesystem.java:1)"
-        );
-        HdfsError::RPCError(class.to_owned(), text)
-    }
-
-    #[test]
-    fn every_answer_has_its_kind() {
-        let table = [
-            (HdfsError::FileNotFound("/e".to_owned()), ErrorKind::NotFound),
-            (
-                refused("java.io.FileNotFoundException", "File does not exist: /e"),
-                ErrorKind::NotFound,
-            ),
-            (
-                refused("java.io.FileNotFoundException", "Path is not a file: /e"),
-                ErrorKind::Internal,
-            ),
-            (
-                refused(
-                    "java.io.IOException",
-                    "File /e could only be written to 0 of the 1 minReplication nodes.",
-                ),
-                ErrorKind::Unavailable,
-            ),
-            (
-                refused(
-                    "org.apache.hadoop.security.AccessControlException",
-                    "Permission denied: user=a",
-                ),
-                ErrorKind::Denied,
-            ),
-            (
-                refused(
-                    "org.apache.hadoop.hdfs.protocol.DSQuotaExceededException",
-                    "The DiskSpace quota",
-                ),
-                ErrorKind::LimitExceeded,
-            ),
-            (
-                refused(
-                    "org.apache.hadoop.hdfs.protocol.FSLimitException$MaxDirectoryItemsExceededException",
-                    "The directory item limit",
-                ),
-                ErrorKind::LimitExceeded,
-            ),
-            (
-                refused(
-                    "org.apache.hadoop.hdfs.server.namenode.SafeModeException",
-                    "Cannot create",
-                ),
-                ErrorKind::Unavailable,
-            ),
-            (
-                refused(
-                    "org.apache.hadoop.ipc.StandbyException",
-                    "Operation category WRITE",
-                ),
-                ErrorKind::Unavailable,
-            ),
-            (refused("java.lang.NullPointerException", ""), ErrorKind::Internal),
-            (
-                HdfsError::AlreadyExists("rename destination /e/b already exists".to_owned()),
-                ErrorKind::AlreadyExists,
-            ),
-            (
-                HdfsError::AlreadyExists("Path is not a directory: /e".to_owned()),
-                ErrorKind::Internal,
-            ),
-            (
-                HdfsError::AlreadyExists(
-                    "Failed to CREATE_FILE /e, already the current lease holder.".to_owned(),
-                ),
-                ErrorKind::Conflict,
-            ),
-            (
-                HdfsError::IOError(std::io::ErrorKind::ConnectionRefused.into()),
-                ErrorKind::Unavailable,
-            ),
-            (
-                HdfsError::DataTransferError("No new datanode found".to_owned()),
-                ErrorKind::Unavailable,
-            ),
-            (HdfsError::ChecksumError, ErrorKind::Corrupt),
-        ];
-        for (error, kind) in table {
-            let text = error.to_string();
-            assert_eq!(Failure::from(error).kind(), kind, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_cause_has_no_stack_trace() {
-        let error = Failure::from(refused("java.io.IOException", "first line")).during("write blob", "abc");
-        let cause = error.source().unwrap().to_string();
-        assert!(cause.ends_with("first line"), "{cause}");
-    }
-
-    #[test]
-    fn a_missing_folder_is_told_from_a_missing_file() {
-        let parent = refused(
-            "java.io.FileNotFoundException",
-            "rename destination parent /e/np/c not found.",
-        );
-        let source = refused(
-            "java.io.FileNotFoundException",
-            "rename source /e/none is not found.",
-        );
-        assert!(Failure::from(parent).is_missing_parent());
-        assert!(!Failure::from(source).is_missing_parent());
-    }
-}
+mod tests;

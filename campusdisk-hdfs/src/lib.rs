@@ -1,22 +1,34 @@
 //! CampusDisk blobs on HDFS.
 //!
-//! [`HdfsStore`] keeps each blob as one file `root/ab/c/abc…`. A writer writes `root/.writing/…`, closes it, compares the
-//! length and renames it to its place without overwriting, so a blob is there whole or not at all, and a key can't be
-//! taken twice. What survives what: closing waits until the replicas of every block are on the disks of their
-//! DataNodes (each block ends with a sync), and renaming until the NameNode has written its journal; so a committed blob
-//! survives what the cluster is configured to survive.
+//! [`HdfsStore`] keeps each blob as one file `root/ab/c/abc…`. A blob is spooled on this machine, in a file without a name, and
+//! a task sends it from there to `root/.writing/…`. When the file is closed, has its length and is on two DataNodes that
+//! live, it is renamed to its place without overwriting, so a blob is there whole or not at all, and a key can't be
+//! taken twice.
 //!
-//! * Reading is done in windows, so that a slow client holds a window and not the client library's whole queue. Every
-//!   wait has a limit, after which the file is opened again and reading goes on where it stopped: a DataNode that dies
-//!   under a read costs milliseconds, one that hangs costs [`read_gap`](HdfsConfig::read_gap).
-//! * **A DataNode that dies under a write loses that write**: the client library can't replace it in the pipeline, and
-//!   new files fail too, mostly, until the NameNode has noticed (10.5 minutes with Hadoop's defaults). The error is
-//!   [`Unavailable`](campusdisk_core::ErrorKind::Unavailable); what was written becomes a leftover, and the caller has to
-//!   write the blob again under a new key.
+//! What survives what: each block ends with a sync (`SYNC_BLOCK`), so closing waits until its replicas are on the disks
+//! of their DataNodes, and renaming until the NameNode has written its journal; so a committed blob survives what the
+//! cluster is configured to survive.
+//!
+//! * **Writing goes by WebHDFS**: a DataNode takes the bytes and writes them with Hadoop's own client, which leaves out
+//!   other DataNodes that die meanwhile. When that DataNode itself dies or hangs, it is avoided for
+//!   [`avoid_for`](HdfsConfig::avoid_for) and the spool is sent again through another, up to five times in all. So a
+//!   DataNode that dies under an upload, or died just before it, shows as a pause of milliseconds. One that hangs costs
+//!   [`write_gap`](HdfsConfig::write_gap), and when it hangs behind the one that writes for us, the minute or so after
+//!   which Hadoop's client gives it up (`dfs.client.socket-timeout`): `commit` then takes so long.
+//! * A blob whose replicas don't come counts as [`under_replicated`](HdfsStore::under_replicated) and is committed all the
+//!   same, because the cluster goes on making them.
+//! * **Where HTTP can't be used** ([`WritePath`]), the client library writes. It can't leave a dead DataNode out, so a
+//!   blob is written again, in the end with fewer replicas, until the NameNode happens to choose living ones; the
+//!   other replicas follow when the cluster makes them. Nobody counts them there. With Kerberos that is the way: WebHDFS is
+//!   spoken to by name only.
+//! * Reading is done by the client library in windows, so that a slow client holds a window and not the library's whole
+//!   queue. Every wait has a limit, after which the file is opened again and reading goes on where it stopped: a
+//!   DataNode that dies under a read costs milliseconds, one that hangs costs [`read_gap`](HdfsConfig::read_gap).
 //! * No call of the client library to the NameNode has a time limit; here each has
 //!   [`rpc_timeout`](HdfsConfig::rpc_timeout). After it expired the connection can't be trusted, so the next call
 //!   gets a new client.
 //! * Writers that die leave files in `root/.writing`, which [`tidy`](campusdisk_core::storage::BlobStore::tidy) deletes.
+//!   The spool goes with the process.
 //!
 //! # Example
 //! ```
@@ -34,14 +46,23 @@
 //! # }
 //! ```
 
+mod avoid;
 mod cluster;
 mod config;
 mod error;
+mod file;
+mod hadoop;
 mod list;
+mod native;
+mod pace;
 mod reader;
+mod replicas;
+mod send;
+mod spool;
 mod store;
 mod tidy;
+mod web;
 mod writer;
 
-pub use self::config::HdfsConfig;
+pub use self::config::{HdfsConfig, WritePath};
 pub use self::store::HdfsStore;

@@ -1,6 +1,8 @@
 //! The store: claims, opens, deletes.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,8 +20,9 @@ use crate::HdfsConfig;
 use crate::cluster::Cluster;
 use crate::error::Failure;
 use crate::reader::HdfsReader;
-use crate::writer::{HdfsWriter, NewFile};
-use crate::{list, tidy};
+use crate::spool::Spool;
+use crate::writer::HdfsWriter;
+use crate::{list, send, tidy};
 
 /// How many deletions are under way at once.
 const DELETES_AT_ONCE: usize = 16;
@@ -58,6 +61,12 @@ impl HdfsStore {
         })
     }
 
+    /// How many blobs this store and its clones committed with fewer than two replicas on DataNodes known to live. The
+    /// cluster makes more when it can; until then one more failure can lose such a blob.
+    pub fn under_replicated(&self) -> u64 {
+        self.cluster.under_replicated.load(Ordering::Relaxed)
+    }
+
     async fn owner(&self) -> Result<Option<InstallationId>, Failure> {
         let path = self.cluster.identity();
         let Some(status) = self.cluster.status(&path).await? else {
@@ -86,16 +95,22 @@ impl HdfsStore {
         text.trim().parse().map(Some).map_err(|_| unreadable())
     }
 
+    async fn spooled(&self, text: String) -> io::Result<Spool> {
+        let mut spool = Spool::create(self.cluster.config.spool_dir.clone()).await?;
+        spool.append(Bytes::from(text)).await?;
+        spool.end();
+        Ok(spool)
+    }
+
     async fn try_claim(&self, installation: InstallationId) -> Result<InstallationId, Failure> {
         if let Some(owner) = self.owner().await? {
             return Ok(owner);
         }
-        let mut file = NewFile::create(&self.cluster, "identity").await?;
-        file.write(Bytes::from(format!("{installation}\n"))).await?;
-        match file
-            .place(&self.cluster.config.root, &self.cluster.identity())
-            .await
-        {
+        let spool = self.spooled(format!("{installation}\n")).await;
+        let spool = spool.map_err(|error| Failure::of_spool(&error))?;
+        let sent = send::send(Arc::clone(&self.cluster), "identity".to_owned(), spool.reader()).await?;
+        let (folder, path) = (&self.cluster.config.root, self.cluster.identity());
+        match sent.place(folder, &path).await {
             Err(failure) if failure.kind() != ErrorKind::AlreadyExists => return Err(failure),
             // Whoever renamed first is the owner for both.
             _ => {}

@@ -257,7 +257,7 @@ impl Drop for Hall {
 }
 
 /// Sends a signal; says whether there was somebody to get it.
-fn signal(pid: u32, name: &str) -> bool {
+pub(crate) fn signal(pid: u32, name: &str) -> bool {
     let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
     sent.is_ok_and(|status| status.success())
 }

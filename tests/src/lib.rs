@@ -10,6 +10,7 @@ mod bytes;
 mod client;
 pub mod counted;
 mod hall;
+pub mod hdfs;
 pub mod postgres;
 mod raw;
 pub mod services;
@@ -17,6 +18,7 @@ mod tus;
 
 pub use self::bytes::{pattern, sha256_hex};
 pub use self::client::{Answer, Client};
+pub(crate) use self::hall::signal;
 pub use self::hall::{Hall, Said};
 pub use self::raw::{Raw, RawAnswer};
 pub use self::tus::Upload;

@@ -11,6 +11,7 @@ use campusdisk_core::{Error, ErrorKind, IdSource, RandomIds, Result, Span};
 use campusdisk_hdfs::{HdfsConfig, HdfsStore};
 use campusdisk_testkit::storage::{StorageHarness, StorageLimits, fresh_key, listed, pattern, put, read};
 use campusdisk_testkit::storage_conformance;
+use campusdisk_tests::hdfs::until;
 use campusdisk_tests::services::{endpoint, text};
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
 
@@ -27,7 +28,10 @@ async fn a_writer_killed_in_mid_write_leaves_a_file_that_tidy_removes() {
     writer.write(pattern(1, 3 << 20)).await.unwrap();
     // As a kill would: nothing of the writer runs any more.
     std::mem::forget(writer);
-    assert_eq!(harness.leftovers().await.unwrap(), 1);
+    until("what was written is being sent", async || {
+        harness.leftovers().await.unwrap() == 1
+    })
+    .await;
     assert_eq!(store.tidy(Duration::from_secs(3600)).await.unwrap(), 0);
     assert_eq!(store.tidy(Duration::ZERO).await.unwrap(), 1);
     assert_eq!(harness.leftovers().await.unwrap(), 0);

@@ -163,6 +163,7 @@ impl Cluster {
             ("dfs.namenode.rpc-address", format!("127.0.0.1:{}", self.rpc)),
             ("dfs.namenode.http-address", format!("127.0.0.1:{}", self.http)),
         ];
+        // When a DataNode counts as dead is left at Hadoop's defaults (10.5 minutes): uploads must not depend on it.
         let fixed = [
             ("dfs.replication", "3"),
             ("dfs.namenode.fs-limits.min-block-size", "1048576"),
@@ -171,15 +172,9 @@ impl Cluster {
             // Restarts of the NameNode would otherwise wait 30 s, and an empty one would open with no DataNode.
             ("dfs.namenode.safemode.extension", "0"),
             ("dfs.namenode.safemode.min.datanodes", "1"),
-            ("dfs.heartbeat.interval", "1"),
             ("dfs.namenode.datanode.registration.ip-hostname-check", "false"),
             // On a small idle cluster the load check rejects healthy nodes as too busy.
             ("dfs.namenode.redundancy.considerLoad", "false"),
-            // A dead DataNode is declared so after 14 s, not after ten minutes: fault tests wait for it.
-            ("dfs.namenode.heartbeat.recheck-interval", "2000"),
-            ("dfs.namenode.stale.datanode.interval", "3000"),
-            ("dfs.namenode.avoid.write.stale.datanode", "true"),
-            ("dfs.namenode.avoid.read.stale.datanode", "true"),
         ];
         settings.extend(fixed.map(|(key, value)| (key, value.to_owned())));
         settings

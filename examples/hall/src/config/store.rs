@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campusdisk_core::storage::{BlobStore, StoreName};
-use campusdisk_hdfs::{HdfsConfig, HdfsStore};
+use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
 use campusdisk_local::{LocalConfig, LocalStore};
 use campusdisk_s3::{S3Config, S3Credentials, S3Store};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ impl StoreSettings {
     pub(crate) async fn open(&self, name: &str, config: &Config) -> Outcome<Arc<dyn BlobStore>> {
         let opened = match self {
             Self::Local(local) => local.open(name, config).await,
-            Self::Hdfs(hdfs) => hdfs.open(name),
+            Self::Hdfs(hdfs) => hdfs.open(name, config),
             Self::S3(s3) => s3.open(name),
         };
         opened.map_err(|error| {
@@ -98,6 +98,30 @@ pub(crate) struct HdfsSettings {
     pub(crate) rpc_timeout_ms: u64,
     pub(crate) read_gap_ms: u64,
     pub(crate) write_gap_ms: u64,
+    pub(crate) write_path: WriteWay,
+    pub(crate) web_urls: Vec<String>,
+    pub(crate) avoid_for_seconds: u64,
+    pub(crate) spool_dir: PathBuf,
+}
+
+/// How blobs are written to HDFS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WriteWay {
+    #[default]
+    Auto,
+    WebHdfs,
+    Native,
+}
+
+impl From<WriteWay> for WritePath {
+    fn from(way: WriteWay) -> Self {
+        match way {
+            WriteWay::Auto => Self::Auto,
+            WriteWay::WebHdfs => Self::WebHdfs,
+            WriteWay::Native => Self::Native,
+        }
+    }
 }
 
 impl Default for HdfsSettings {
@@ -113,13 +137,17 @@ impl Default for HdfsSettings {
             window_bytes: 4 * MIB,
             rpc_timeout_ms: 10_000,
             read_gap_ms: 5000,
-            write_gap_ms: 30_000,
+            write_gap_ms: 20_000,
+            write_path: WriteWay::Auto,
+            web_urls: Vec::new(),
+            avoid_for_seconds: 660,
+            spool_dir: PathBuf::from("spool"),
         }
     }
 }
 
 impl HdfsSettings {
-    fn open(&self, name: &str) -> Opened {
+    fn open(&self, name: &str, config: &Config) -> Opened {
         let mut hdfs = HdfsConfig::new(StoreName::parse(name)?, self.root.clone());
         hdfs.url = self.url.clone();
         hdfs.conf_dir = self.conf_dir.clone();
@@ -131,6 +159,10 @@ impl HdfsSettings {
         hdfs.rpc_timeout = Duration::from_millis(self.rpc_timeout_ms);
         hdfs.read_gap = Duration::from_millis(self.read_gap_ms);
         hdfs.write_gap = Duration::from_millis(self.write_gap_ms);
+        hdfs.write_path = self.write_path.into();
+        hdfs.web_urls = self.web_urls.clone();
+        hdfs.avoid_for = Duration::from_secs(self.avoid_for_seconds);
+        hdfs.spool_dir = config.below_data(&self.spool_dir);
         Ok(Arc::new(HdfsStore::connect(hdfs)?))
     }
 }

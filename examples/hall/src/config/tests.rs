@@ -202,6 +202,16 @@ fn a_misspelt_key_is_refused_with_the_nearest_right_one() {
             "stores.primary.buket",
             "stores.primary.bucket",
         ),
+        (
+            "[stores.primary]\nkind = \"hdfs\"\nwrite_pat = \"auto\"",
+            "stores.primary.write_pat",
+            "stores.primary.write_path",
+        ),
+        (
+            "[stores.primary]\nkind = \"hdfs\"\nspol_dir = \"x\"",
+            "stores.primary.spol_dir",
+            "stores.primary.spool_dir",
+        ),
     ] {
         let said = refusal(text);
         assert!(
@@ -217,6 +227,7 @@ fn a_wrong_value_is_named_with_its_key() {
         ("listen = \"nowhere\"", "listen"),
         ("[policy]\nmax_depth = \"deep\"", "policy.max_depth"),
         ("[stores.primary]\nkind = \"tape\"", "tape"),
+        ("[stores.primary]\nkind = \"hdfs\"\nwrite_path = \"ftp\"", "ftp"),
         ("[storage]\nprimary = \"tape\"", "storage.primary"),
         ("[http]\nprefix = \"disk/\"", "http.prefix"),
         (

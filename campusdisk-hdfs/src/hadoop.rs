@@ -1,0 +1,177 @@
+//! What Hadoop's configuration says about the HTTP interface of the NameNodes.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::PathBuf;
+
+use reqwest::Url;
+use serde::Deserialize;
+
+use crate::HdfsConfig;
+
+/// The files of a configuration folder; later ones go before earlier ones.
+const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
+
+/// Hadoop's settings, as far as they are written down: defaults are not in here.
+#[derive(Debug, Default)]
+pub(crate) struct Hadoop(HashMap<String, String>);
+
+#[derive(Debug, Deserialize)]
+struct Site {
+    #[serde(default)]
+    property: Vec<Property>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Property {
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+impl Hadoop {
+    /// Reads the folder that the client library reads too. What is missing or can't be read says nothing here.
+    pub(crate) fn read(config: &HdfsConfig) -> Self {
+        let below_home = || env::var_os("HADOOP_HOME").map(|home| PathBuf::from(home).join("etc/hadoop"));
+        let folder = config
+            .conf_dir
+            .clone()
+            .or_else(|| env::var_os("HADOOP_CONF_DIR").map(PathBuf::from))
+            .or_else(below_home);
+        let mut settings = Self::default();
+        for path in folder
+            .iter()
+            .flat_map(|folder| FILES.map(|file| folder.join(file)))
+        {
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            if let Err(error) = settings.add(&text) {
+                tracing::warn!(path = %path.display(), %error, "no addresses can be read from this file (web_urls)");
+            }
+        }
+        settings.0.extend(config.options.iter().cloned());
+        settings
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), quick_xml::DeError> {
+        let site: Site = quick_xml::de::from_str(text)?;
+        let pairs = site
+            .property
+            .into_iter()
+            .map(|one| (one.name.trim().to_owned(), one.value.trim().to_owned()));
+        self.0.extend(pairs);
+        Ok(())
+    }
+
+    /// The HTTP addresses of the NameNodes behind `url`, or behind `fs.defaultFS`, in the order they are named.
+    pub(crate) fn web_urls(&self, url: Option<&str>) -> Vec<String> {
+        let Some(url) = url
+            .or_else(|| self.get("fs.defaultFS"))
+            .and_then(|url| url.parse::<Url>().ok())
+        else {
+            return Vec::new();
+        };
+        let Some(host) = url.host_str() else {
+            return Vec::new();
+        };
+        match self.get(&format!("dfs.ha.namenodes.{host}")) {
+            Some(ids) => ids
+                .split(',')
+                .filter_map(|id| {
+                    let suffix = format!(".{host}.{}", id.trim());
+                    let rpc = self.get(&format!("dfs.namenode.rpc-address{suffix}"));
+                    self.web_url(&suffix, rpc.and_then(host_of))
+                })
+                .collect(),
+            None => self.web_url("", Some(host)).into_iter().collect(),
+        }
+    }
+
+    /// The address of the NameNode whose settings end in `suffix` and which runs on `host`.
+    fn web_url(&self, suffix: &str, host: Option<&str>) -> Option<String> {
+        let only_tls = self.get("dfs.http.policy") == Some("HTTPS_ONLY");
+        let (scheme, port) = if only_tls { ("https", 9871) } else { ("http", 9870) };
+        let named = self.get(&format!("dfs.namenode.{scheme}-address{suffix}"));
+        let (named_host, port) = match named.and_then(|address| address.rsplit_once(':')) {
+            Some((named_host, named_port)) => (Some(named_host), named_port.parse().ok()?),
+            None => (None, port),
+        };
+        // `0.0.0.0` says where the NameNode listens, not where it is.
+        let host = named_host.filter(|named| *named != "0.0.0.0").or(host)?;
+        Some(format!("{scheme}://{host}:{port}"))
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        let value = self.0.get(key).map(String::as_str);
+        // A variable is for Hadoop to put in; without it the value says nothing.
+        value.filter(|value| !value.is_empty() && !value.contains("${"))
+    }
+}
+
+fn host_of(address: &str) -> Option<&str> {
+    address.rsplit_once(':').map(|(host, _)| host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hadoop(pairs: &[(&str, &str)]) -> Hadoop {
+        let mut hadoop = Hadoop::default();
+        let property = |(name, value): &(&str, &str)| {
+            format!("<property><name>{name}</name><value>{value}</value></property>")
+        };
+        let text: String = pairs.iter().map(property).collect();
+        hadoop
+            .add(&format!(
+                "<?xml version=\"1.0\"?>\n<configuration>{text}</configuration>"
+            ))
+            .unwrap();
+        hadoop
+    }
+
+    #[test]
+    fn a_file_as_hadoop_writes_it_is_read() {
+        let mut hadoop = Hadoop::default();
+        let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<?xml-stylesheet href=\"c.xsl\"?>\n<!-- ours -->\n\
+            <configuration>\n <property>\n  <name>a</name>\n  <value> 1 </value>\n  <final>true</final>\n </property>\n\
+            <property><name>b</name><description>none</description></property></configuration>";
+        hadoop.add(text).unwrap();
+        assert_eq!(hadoop.get("a"), Some("1"));
+        assert_eq!(hadoop.get("b"), None);
+        hadoop.add("<configuration/>").unwrap();
+        assert!(hadoop.add("<configuration><property>").is_err());
+    }
+
+    #[test]
+    fn the_address_is_the_one_named_or_the_usual_port() {
+        let none = Hadoop::default();
+        assert_eq!(none.web_urls(Some("hdfs://nn:8020")), ["http://nn:9870"]);
+        assert_eq!(none.web_urls(None), [""; 0]);
+        let named = hadoop(&[
+            ("fs.defaultFS", "hdfs://nn:8020"),
+            ("dfs.namenode.http-address", "web:50070"),
+        ]);
+        assert_eq!(named.web_urls(None), ["http://web:50070"]);
+        let anywhere = hadoop(&[("dfs.namenode.http-address", "0.0.0.0:50070")]);
+        assert_eq!(anywhere.web_urls(Some("hdfs://nn")), ["http://nn:50070"]);
+        let secure = hadoop(&[
+            ("dfs.http.policy", "HTTPS_ONLY"),
+            ("dfs.namenode.http-address", "web:50070"),
+        ]);
+        assert_eq!(secure.web_urls(Some("hdfs://nn:8020")), ["https://nn:9871"]);
+    }
+
+    #[test]
+    fn a_name_service_has_the_addresses_of_its_namenodes_in_order() {
+        let hadoop = hadoop(&[
+            ("fs.defaultFS", "hdfs://campus"),
+            ("dfs.ha.namenodes.campus", "nn1, nn2,nn3"),
+            ("dfs.namenode.http-address.campus.nn1", "one:9870"),
+            ("dfs.namenode.rpc-address.campus.nn2", "two:8020"),
+            ("dfs.namenode.http-address.campus.nn2", "${two}:9870"),
+        ]);
+        assert_eq!(hadoop.web_urls(None), ["http://one:9870", "http://two:9870"]);
+    }
+}

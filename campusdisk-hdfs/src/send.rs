@@ -1,0 +1,139 @@
+//! Sends one spooled blob to a closed file of the cluster, as often as it takes.
+
+use std::sync::Arc;
+
+use campusdisk_core::ErrorKind;
+use futures::stream;
+use reqwest::{Body, Url};
+use tokio::sync::watch;
+
+use crate::WritePath;
+use crate::cluster::Cluster;
+use crate::error::Failure;
+use crate::file::{NewFile, SentFile};
+use crate::pace::{self, Turn};
+use crate::spool::SpoolReader;
+use crate::web::Web;
+use crate::{native, replicas};
+
+/// Sends what `spool` has and will have, to a file that will be `name`. Ends after the blob has ended, the file has its
+/// length, and its blocks have their replicas, as far as that can be had.
+///
+/// # Cancel safety
+/// What was sent is deleted in the background; `tidy` finds what a server still made.
+pub(crate) async fn send(
+    cluster: Arc<Cluster>,
+    name: String,
+    spool: SpoolReader,
+) -> Result<SentFile, Failure> {
+    let web = cluster.web.as_ref().filter(|web| !web.is_resting());
+    let by_web = match web {
+        Some(web) => Some(by_web(&cluster, web, &name, &spool).await),
+        None => None,
+    };
+    let file = match by_web {
+        Some(Err(failure)) if failure.is_unreached() && cluster.config.write_path == WritePath::Auto => {
+            rest(&cluster, &failure);
+            native::send(&cluster, &name, &spool).await?
+        }
+        Some(sent) => sent?,
+        None => native::send(&cluster, &name, &spool).await?,
+    };
+    let Some(len_bytes) = spool.whole_bytes() else {
+        let says = "a file was closed before its blob had ended";
+        return Err(Failure::new(ErrorKind::Internal, says));
+    };
+    let sent = file.sent(len_bytes).await?;
+    replicas::await_two(&cluster, &sent).await;
+    Ok(sent)
+}
+
+/// Leaves HTTP alone for a while.
+fn rest(cluster: &Cluster, failure: &Failure) {
+    tracing::warn!(
+        store = %cluster.info.name, %failure,
+        "blobs are written by the client library for a while, which does not outlive DataNodes as well"
+    );
+    // What could not be reached by HTTP need not be dead.
+    cluster.avoid.forgive_all();
+    if let Some(web) = &cluster.web {
+        web.rest();
+    }
+}
+
+async fn by_web(
+    cluster: &Arc<Cluster>,
+    web: &Web,
+    name: &str,
+    spool: &SpoolReader,
+) -> Result<NewFile, Failure> {
+    let mut pauses = pace::pauses();
+    loop {
+        let file = NewFile::fresh(cluster, name);
+        let outcome = match place(cluster, web, &file).await {
+            Ok(place) => put(cluster, web, &place, spool).await,
+            // Every NameNode was asked.
+            Err(failure) if failure.is_of_connection() => return Err(failure),
+            Err(failure) => Err(failure),
+        };
+        let Err(failure) = outcome else {
+            return Ok(file);
+        };
+        let pause = pauses.next().filter(|_| failure.may_pass());
+        let Some(pause) = pause else { return Err(failure) };
+        tracing::debug!(%name, %failure, "a blob is sent again");
+        drop(file);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Where to write `file`. A list that leaves no DataNode is cut until it leaves one.
+async fn place(cluster: &Cluster, web: &Web, file: &NewFile) -> Result<Url, Failure> {
+    loop {
+        let avoided: Vec<_> = cluster.avoid.now().into_iter().map(|node| node.address).collect();
+        match web.place(file.path(), &cluster.config, &avoided).await {
+            Err(failure) if failure.is_without_data_node() && cluster.avoid.forgive_oldest() => {}
+            placed => return placed,
+        }
+    }
+}
+
+/// Sends the whole spool to one DataNode, which is avoided from now on when it does not answer any more.
+async fn put(cluster: &Cluster, web: &Web, place: &Url, spool: &SpoolReader) -> Result<(), Failure> {
+    let (turn, turns) = watch::channel(Turn::Ours);
+    let put = web.put(place.clone(), body(spool.clone(), turn));
+    let gap = cluster.config.write_gap;
+    let failure = match pace::watched(put, turns, gap, || web.answers(place)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(failure)) => failure,
+        Err(limit) => Failure::silent("write_gap", limit),
+    };
+    if failure.is_of_connection() && !web.answers(place).await {
+        avoid(cluster, web, place).await;
+    }
+    Err(failure)
+}
+
+async fn avoid(cluster: &Cluster, web: &Web, place: &Url) {
+    let nodes = web.data_nodes().await.unwrap_or_default();
+    if let Some(node) = nodes.into_iter().find(|node| node.serves(place)) {
+        tracing::warn!(store = %cluster.info.name, node = node.transfer, "a DataNode does not answer and is avoided");
+        cluster.avoid.note(node.transfer);
+    }
+}
+
+fn body(spool: SpoolReader, turn: watch::Sender<Turn>) -> Body {
+    Body::wrap_stream(stream::try_unfold(
+        (spool, turn, 0),
+        |(mut spool, turn, at)| async move {
+            turn.send_replace(Turn::Ours);
+            let Some(piece) = spool.piece(at).await? else {
+                turn.send_replace(Turn::Theirs(at));
+                return Ok::<_, std::io::Error>(None);
+            };
+            let end = at + piece.len() as u64;
+            turn.send_replace(Turn::Theirs(end));
+            Ok(Some((piece, (spool, turn, end))))
+        },
+    ))
+}

@@ -1,0 +1,382 @@
+//! WebHDFS: what writing needs of the cluster's HTTP interface.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Body, Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::HdfsConfig;
+use crate::error::Failure;
+use crate::hadoop::Hadoop;
+
+/// How long connecting may take: the servers are in the same data centre.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long it is left alone after nobody could be reached.
+const REST: Duration = Duration::from_secs(60);
+
+/// Connections that ask at once whether a DataNode answers. It serves several by one thread, and a thread that waits for
+/// a hanging neighbour serves none; a living node has others.
+const QUESTIONS: usize = 4;
+
+/// Files are for the store's user alone.
+const FILE_PERMISSION: &str = "600";
+
+/// New blocks reach the disks of their DataNodes before they count as closed.
+const CREATE_FLAGS: &str = "CREATE,SYNC_BLOCK";
+
+/// The bean of the NameNode that knows the DataNodes.
+const NAME_NODE_INFO: &str = "Hadoop:service=NameNode,name=NameNodeInfo";
+
+/// The HTTP interface of one cluster.
+#[derive(Debug)]
+pub(crate) struct Web {
+    name_nodes: Vec<String>,
+    /// Which of them answered last.
+    active: AtomicUsize,
+    resting_until: Mutex<Option<Instant>>,
+    user: String,
+    rpc_timeout: Duration,
+    to_name_nodes: Client,
+    /// Keeps no connection, so that each one tells how its DataNode is now.
+    to_data_nodes: Client,
+}
+
+impl Web {
+    pub(crate) fn new(config: &HdfsConfig) -> Result<Self, Failure> {
+        let name_nodes = match config.web_urls.as_slice() {
+            [] => Hadoop::read(config).web_urls(config.url.as_deref()),
+            named => named
+                .iter()
+                .map(|url| url.trim_end_matches('/').to_owned())
+                .collect(),
+        };
+        let client = || {
+            let plain = name_nodes.iter().all(|url| url.starts_with("http://"));
+            client(plain)
+        };
+        Ok(Self {
+            to_name_nodes: client().build()?,
+            to_data_nodes: client().pool_max_idle_per_host(0).build()?,
+            active: AtomicUsize::new(0),
+            resting_until: Mutex::default(),
+            user: user(config),
+            rpc_timeout: config.rpc_timeout,
+            name_nodes,
+        })
+    }
+
+    /// Asks at which DataNode `path`, a new file, is to be written. Makes nothing yet.
+    pub(crate) async fn place(
+        &self,
+        path: &str,
+        config: &HdfsConfig,
+        avoided: &[String],
+    ) -> Result<Url, Failure> {
+        let mut query = vec![
+            ("overwrite", "false".to_owned()),
+            ("noredirect", "true".to_owned()),
+            ("permission", FILE_PERMISSION.to_owned()),
+            ("createflag", CREATE_FLAGS.to_owned()),
+            ("blocksize", config.block_size_bytes.to_string()),
+        ];
+        if let Some(replication) = config.replication {
+            query.push(("replication", replication.to_string()));
+        }
+        if !avoided.is_empty() {
+            query.push(("excludedatanodes", avoided.join(",")));
+        }
+        let placed: Placed = self.operate(Method::PUT, "CREATE", path, &query).await?;
+        placed.location.parse().map_err(|_| Failure::strange_answer())
+    }
+
+    /// Writes the file at the address that [`place`](Self::place) gave. Has no limit in time.
+    pub(crate) async fn put(&self, place: Url, body: Body) -> Result<(), Failure> {
+        let request = self.to_data_nodes.put(place);
+        let answer = request
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .body(body)
+            .send()
+            .await?;
+        match answer.status() {
+            StatusCode::CREATED => Ok(()),
+            _ => Err(refusal(answer).await),
+        }
+    }
+
+    /// Whether the server at `place` answers at all, whatever it says.
+    pub(crate) async fn answers(&self, place: &Url) -> bool {
+        let mut address = place.clone();
+        address.set_path("/webhdfs/v1/");
+        address.set_query(None);
+        let question = || {
+            let request = self.to_data_nodes.get(address.clone()).timeout(CONNECT_LIMIT);
+            Box::pin(request.send())
+        };
+        let questions = (0..QUESTIONS).map(|_| question());
+        futures::future::select_ok(questions).await.is_ok()
+    }
+
+    /// The transfer addresses of the DataNodes that hold each block of a file, as the NameNode knows them.
+    pub(crate) async fn replicas(&self, path: &str) -> Result<Vec<Vec<String>>, Failure> {
+        let found: Located = self
+            .operate(Method::GET, "GETFILEBLOCKLOCATIONS", path, &[])
+            .await?;
+        let blocks = found.locations.blocks.into_iter();
+        Ok(blocks.map(|block| block.names).collect())
+    }
+
+    /// The DataNodes that the NameNode takes for alive.
+    pub(crate) async fn data_nodes(&self) -> Result<Vec<DataNode>, Failure> {
+        let query = [("qry", NAME_NODE_INFO.to_owned())];
+        let beans: Beans = self
+            .first_to_answer(|url| self.to_name_nodes.get(format!("{url}/jmx")).query(&query))
+            .await?;
+        let live = beans.beans.first().map(|bean| bean.live_nodes.as_str());
+        live.and_then(parse_live_nodes)
+            .ok_or_else(Failure::strange_answer)
+    }
+
+    /// Asks for not being used for a while.
+    pub(crate) fn rest(&self) {
+        let until = Instant::now() + REST;
+        *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Whether it is not to be used now.
+    pub(crate) fn is_resting(&self) -> bool {
+        let until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    async fn operate<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        operation: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let common = [("op", operation), ("user.name", self.user.as_str())];
+        self.first_to_answer(|url| {
+            self.to_name_nodes
+                .request(method.clone(), format!("{url}/webhdfs/v1{path}"))
+                .query(&common)
+                .query(query)
+        })
+        .await
+    }
+
+    /// Asks the NameNodes in turn, beginning with the one that answered last, until one is active and answers.
+    async fn first_to_answer<T: DeserializeOwned>(
+        &self,
+        request: impl Fn(&str) -> RequestBuilder,
+    ) -> Result<T, Failure> {
+        let (count, first) = (self.name_nodes.len(), self.active.load(Ordering::Relaxed));
+        let mut last = Failure::no_address();
+        let in_turn = self.name_nodes.iter().enumerate().cycle();
+        for (index, url) in in_turn.skip(first).take(count) {
+            match self.ask(request(url)).await {
+                Err(failure) if failure.is_for_another_name_node() => last = failure,
+                answer => {
+                    self.active.store(index, Ordering::Relaxed);
+                    return answer;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let answered = async {
+            let answer = request.send().await?;
+            match answer.status() {
+                StatusCode::OK => Ok(answer.json().await?),
+                _ => Err(refusal(answer).await),
+            }
+        };
+        match tokio::time::timeout(self.rpc_timeout, answered).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::silent("rpc_timeout", self.rpc_timeout)),
+        }
+    }
+}
+
+/// A DataNode as the NameNode describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DataNode {
+    /// Where it transfers blocks, as `IP:port`: by this the NameNode knows it.
+    pub(crate) transfer: String,
+    /// How long ago its last heartbeat was.
+    pub(crate) last_heartbeat: Duration,
+    host: String,
+    web: [String; 2],
+}
+
+impl DataNode {
+    /// Whether a place that the NameNode gave is on this node.
+    pub(crate) fn serves(&self, place: &Url) -> bool {
+        let (Some(host), Some(port)) = (place.host_str(), place.port_or_known_default()) else {
+            return false;
+        };
+        // Places have the name of the host, the bean has its IP.
+        let is_host = |web_host: &str| host == self.host || host == web_host;
+        self.web
+            .iter()
+            .filter_map(|address| address.rsplit_once(':'))
+            .any(|(web_host, web_port)| is_host(web_host) && web_port == port.to_string())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Placed {
+    #[serde(rename = "Location")]
+    location: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Located {
+    #[serde(rename = "BlockLocations")]
+    locations: BlockLocations,
+}
+
+#[derive(Debug, Deserialize)]
+struct BlockLocations {
+    #[serde(rename = "BlockLocation", default)]
+    blocks: Vec<BlockLocation>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BlockLocation {
+    names: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Beans {
+    beans: Vec<NameNodeInfo>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NameNodeInfo {
+    #[serde(rename = "LiveNodes")]
+    live_nodes: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LiveNode {
+    info_addr: String,
+    #[serde(default)]
+    info_secure_addr: String,
+    #[serde(rename = "xferaddr")]
+    transfer: String,
+    #[serde(default)]
+    last_contact: u64,
+}
+
+/// The attribute is itself a JSON text, whose keys are `host:port` with the port of transfers.
+fn parse_live_nodes(text: &str) -> Option<Vec<DataNode>> {
+    let nodes: HashMap<String, LiveNode> = serde_json::from_str(text).ok()?;
+    let node = |(name, node): (String, LiveNode)| DataNode {
+        host: name
+            .rsplit_once(':')
+            .map_or_else(String::new, |(host, _)| host.to_owned()),
+        transfer: node.transfer,
+        last_heartbeat: Duration::from_secs(node.last_contact),
+        web: [node.info_addr, node.info_secure_addr],
+    };
+    Some(nodes.into_iter().map(node).collect())
+}
+
+async fn refusal(answer: Response) -> Failure {
+    let status = answer.status();
+    // A body that breaks says no more than the status.
+    let body = answer.text().await.unwrap_or_default();
+    Failure::refused(status, &body)
+}
+
+fn client(plain: bool) -> ClientBuilder {
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .redirect(redirect::Policy::none())
+        .no_proxy();
+    // Certificates that nothing needs are not looked for: a slim container may have none.
+    if plain {
+        return builder.tls_certs_only([]);
+    }
+    builder
+}
+
+/// Whom Hadoop would take.
+fn user(config: &HdfsConfig) -> String {
+    let named = config.user.clone();
+    named
+        .or_else(|| std::env::var("HADOOP_USER_NAME").ok())
+        .or_else(|| whoami::username().ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a NameNode of 3.5.0 writes it, shortened.
+    const LIVE_NODES: &str = r#"{
+        "dn1.campus.example:9866": {"infoAddr": "10.0.0.1:9864", "infoSecureAddr": "10.0.0.1:0",
+            "xferaddr": "10.0.0.1:9866", "lastContact": 2, "adminState": "In Service"},
+        "dn2.campus.example:9866": {"infoAddr": "10.0.0.2:9864", "infoSecureAddr": "10.0.0.2:9865",
+            "xferaddr": "10.0.0.2:9866", "lastContact": 0, "capacity": 270553174016}
+    }"#;
+
+    #[test]
+    fn a_place_is_found_by_name_and_by_ip() {
+        let nodes = parse_live_nodes(LIVE_NODES).unwrap();
+        let at = |url: &str| {
+            let url = url.parse().unwrap();
+            let found = nodes.iter().find(|node| node.serves(&url));
+            found.map(|node| node.transfer.as_str())
+        };
+        assert_eq!(
+            at("http://dn1.campus.example:9864/webhdfs/v1/a?op=CREATE"),
+            Some("10.0.0.1:9866")
+        );
+        assert_eq!(at("http://10.0.0.2:9864/webhdfs/v1/a"), Some("10.0.0.2:9866"));
+        assert_eq!(at("https://dn2.campus.example:9865/"), Some("10.0.0.2:9866"));
+        assert_eq!(at("http://dn1.campus.example:9866/"), None);
+        assert_eq!(at("http://dn3.campus.example:9864/"), None);
+        let first = nodes
+            .iter()
+            .find(|node| node.transfer == "10.0.0.1:9866")
+            .unwrap();
+        assert_eq!(first.last_heartbeat, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_is_no_list_of_nodes_is_none() {
+        assert_eq!(parse_live_nodes(""), None);
+        assert_eq!(parse_live_nodes("{\"a:1\": {}}"), None);
+        assert_eq!(parse_live_nodes("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn the_nodes_of_each_block_are_read() {
+        let text = r#"{"BlockLocations":{"BlockLocation":[
+            {"names":["10.0.0.1:9866","10.0.0.2:9866"],"offset":0,"length":16777216,"corrupt":false},
+            {"names":[],"offset":16777216,"length":1}]}}"#;
+        let located: Located = serde_json::from_str(text).unwrap();
+        let names: Vec<_> = located
+            .locations
+            .blocks
+            .iter()
+            .map(|block| block.names.len())
+            .collect();
+        assert_eq!(names, [2, 0]);
+        let empty: Located = serde_json::from_str(r#"{"BlockLocations":{"BlockLocation":[]}}"#).unwrap();
+        assert!(empty.locations.blocks.is_empty());
+    }
+}

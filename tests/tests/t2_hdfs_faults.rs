@@ -1,0 +1,318 @@
+//! The store on HDFS while nodes of the cluster die, hang and come back. Three DataNodes and three replicas, so that every
+//! node has to do with every blob; and when a node counts as dead is left at Hadoop's defaults.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, BlobWriter, CreateOptions, StoreName};
+use campusdisk_core::{ErrorKind, IdSource, RandomIds, Span};
+use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
+use campusdisk_testkit::storage::{fresh_key, listed, pattern, put, read};
+use campusdisk_tests::hdfs::{HdfsCluster, HdfsNode, until};
+use campusdisk_tests::services::{endpoint, text};
+use campusdisk_tests::sha256_hex;
+use futures::future::join_all;
+use futures::{FutureExt, StreamExt};
+use hdfs_native::{Client, ClientBuilder};
+use tokio::sync::Mutex;
+
+const MIB: usize = 1 << 20;
+
+/// Several blocks of the cluster's 16 MiB.
+const BLOB_BYTES: usize = 96 * MIB;
+
+/// Whose turn it is to break the cluster.
+static CLUSTER: Mutex<()> = Mutex::const_new(());
+
+/// Runs a test on a whole cluster, and makes it whole again whatever happens.
+async fn on_cluster(test: impl AsyncFnOnce(&HdfsCluster)) {
+    let _turn = CLUSTER.lock().await;
+    let cluster = HdfsCluster::find();
+    cluster.heal().await;
+    let outcome = AssertUnwindSafe(test(&cluster)).catch_unwind().await;
+    cluster.heal().await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_datanode_that_takes_an_upload_is_killed_in_the_middle_of_it() {
+    on_cluster(async |cluster| {
+        upload_while_killing(cluster, WritePath::WebHdfs, |cluster| cluster.coordinators()[0]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_datanode_behind_it_is_killed_in_the_middle_of_an_upload() {
+    on_cluster(async |cluster| {
+        upload_while_killing(cluster, WritePath::WebHdfs, bystander).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_http_an_upload_outlives_a_killed_datanode_too() {
+    on_cluster(async |cluster| {
+        upload_while_killing(cluster, WritePath::Native, |cluster| &cluster.data_nodes[0]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_begin_right_after_a_kill_succeed_at_once() {
+    on_cluster(async |cluster| {
+        let (root, store) = store(WritePath::Auto);
+        let victim = &cluster.data_nodes[1];
+        victim.kill();
+        assert!(
+            cluster.lists_as_alive(victim).await,
+            "the NameNode has not noticed"
+        );
+        let uploads = (0..8).map(|seed| upload_of(&store, seed));
+        let together = join_all(uploads).await;
+        for seed in 8..12 {
+            let blob = upload_of(&store, seed).await;
+            assert_survives(cluster, &root, &blob, victim).await;
+        }
+        for blob in &together {
+            assert_survives(cluster, &root, blob, victim).await;
+        }
+        assert!(
+            cluster.lists_as_alive(victim).await,
+            "the NameNode still has not noticed"
+        );
+        assert_eq!(store.under_replicated(), 0);
+    })
+    .await;
+}
+
+/// One put of its own bytes, which must succeed at its first call and come back the same.
+async fn upload_of(store: &HdfsStore, seed: u64) -> BlobRef {
+    let bytes = pattern(seed, 20 * MIB + 4321);
+    let blob = put(store, &fresh_key(), bytes.clone()).await.unwrap();
+    assert_same(store, &blob, &bytes).await;
+    blob
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_go_on_when_a_datanode_hangs() {
+    on_cluster(async |cluster| {
+        let (root, store) = store_with(WritePath::Auto, |config| {
+            config.write_gap = Duration::from_secs(3);
+        });
+        let uploads = [1, 2].map(|seed| (fresh_key(), pattern(seed, 32 * MIB)));
+        let mut writers = Vec::new();
+        for (key, bytes) in &uploads {
+            let mut writer = store.create(key, CreateOptions::default()).await.unwrap();
+            write(&mut *writer, &bytes.slice(..20 * MIB)).await;
+            writers.push(writer);
+        }
+        await_blocks(&root, 2).await;
+        // One of the two writers, or both, speak to this one; it is behind the other.
+        let victim = cluster.coordinators()[0];
+        victim.pause();
+        let ends = writers
+            .into_iter()
+            .zip(&uploads)
+            .map(async |(mut writer, (_, bytes))| {
+                write(&mut *writer, &bytes.slice(20 * MIB..)).await;
+                writer.commit().await.unwrap();
+            });
+        join_all(ends).await;
+        assert!(
+            cluster.lists_as_alive(victim).await,
+            "the NameNode has not noticed"
+        );
+        for (key, bytes) in &uploads {
+            let blob = BlobRef {
+                key: *key,
+                len_bytes: bytes.len() as u64,
+            };
+            assert_survives(cluster, &root, &blob, victim).await;
+            assert_same(&store, &blob, bytes).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_goes_on_when_its_datanode_is_killed() {
+    on_cluster(async |cluster| {
+        let (_, store) = store(WritePath::Auto);
+        let bytes = pattern(5, BLOB_BYTES);
+        let blob = put(&store, &fresh_key(), bytes.clone()).await.unwrap();
+        let reader = store.open(&blob).await.unwrap();
+        let mut body = reader.read(Span::whole(blob.len_bytes).unwrap()).await.unwrap();
+        let mut got = Vec::new();
+        while got.len() < BLOB_BYTES / 3 {
+            got.extend_from_slice(&body.next().await.unwrap().unwrap());
+        }
+        let sources = cluster.sources();
+        assert!(!sources.is_empty(), "bytes come from somewhere");
+        sources[0].kill();
+        while let Some(piece) = body.next().await {
+            got.extend_from_slice(&piece.unwrap());
+        }
+        assert_eq!(sha256_hex(&got), sha256_hex(&bytes));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namenode_that_hangs_is_unavailable_until_it_goes_on() {
+    const RPC_LIMIT: Duration = Duration::from_secs(2);
+    on_cluster(async |cluster| {
+        let (_, store) = store_with(WritePath::Auto, |config| config.rpc_timeout = RPC_LIMIT);
+        let blob = put(&store, &fresh_key(), pattern(1, 5000)).await.unwrap();
+        cluster.name_node.pause();
+        let started = Instant::now();
+        let failures = [
+            put(&store, &fresh_key(), pattern(2, 5000)).await.unwrap_err(),
+            put(&store, &fresh_key(), pattern(3, 2 * MIB)).await.unwrap_err(),
+            read(&store, &blob, Span::new(0, 5).unwrap()).await.unwrap_err(),
+            listed(&store, "", None).await.unwrap_err(),
+            store.delete(&[fresh_key()]).await.unwrap_err(),
+            store.tidy(Duration::ZERO).await.unwrap_err(),
+        ];
+        let took = started.elapsed();
+        cluster.name_node.resume();
+        for failure in &failures {
+            assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure:?}");
+        }
+        // Reading takes itself up again four times, with up to 1 s between.
+        let limit = RPC_LIMIT * (failures.len() as u32 + 4) + Duration::from_secs(5);
+        assert!(took < limit, "it took {took:?}");
+        let bytes = pattern(4, 5000);
+        let blob = put(&store, &fresh_key(), bytes.clone()).await.unwrap();
+        assert_same(&store, &blob, &bytes).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn safe_mode_is_unavailable_and_named() {
+    on_cluster(async |cluster| {
+        for path in [WritePath::Auto, WritePath::WebHdfs, WritePath::Native] {
+            let (_, store) = store(path);
+            cluster.set_safe_mode("enter");
+            let failure = put(&store, &fresh_key(), pattern(1, 5000)).await.unwrap_err();
+            cluster.set_safe_mode("leave");
+            assert_eq!(failure.kind(), ErrorKind::Unavailable, "{path:?}: {failure:?}");
+            assert!(failure.to_string().contains("safe mode"), "{path:?}: {failure}");
+            put(&store, &fresh_key(), pattern(2, 5000)).await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// Writes a blob and kills a node after two blocks of it have arrived, when most of it has not been handed over yet.
+async fn upload_while_killing(
+    cluster: &HdfsCluster,
+    path: WritePath,
+    victim: impl Fn(&HdfsCluster) -> &HdfsNode,
+) {
+    let (root, store) = store(path);
+    let bytes = pattern(7, BLOB_BYTES);
+    let key = fresh_key();
+    let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
+    write(&mut *writer, &bytes.slice(..BLOB_BYTES / 2)).await;
+    await_blocks(&root, 1).await;
+    let victim = victim(cluster);
+    victim.kill();
+    write(&mut *writer, &bytes.slice(BLOB_BYTES / 2..)).await;
+    writer.commit().await.unwrap();
+    assert!(!victim.is_running());
+    assert!(
+        cluster.lists_as_alive(victim).await,
+        "the NameNode has not noticed"
+    );
+    let blob = BlobRef {
+        key,
+        len_bytes: bytes.len() as u64,
+    };
+    assert_same(&store, &blob, &bytes).await;
+    if path != WritePath::Native {
+        assert_survives(cluster, &root, &blob, victim).await;
+        assert_eq!(store.under_replicated(), 0);
+    }
+}
+
+/// A DataNode that no upload of this process goes to first.
+fn bystander(cluster: &HdfsCluster) -> &HdfsNode {
+    let busy = cluster.coordinators();
+    assert!(!busy.is_empty(), "an upload is under way");
+    let mut nodes = cluster.data_nodes.iter();
+    nodes
+        .find(|node| busy.iter().all(|busy| busy.transfer != node.transfer))
+        .unwrap()
+}
+
+async fn write(writer: &mut dyn BlobWriter, bytes: &Bytes) {
+    for start in (0..bytes.len()).step_by(MIB) {
+        let end = bytes.len().min(start + MIB);
+        writer.write(bytes.slice(start..end)).await.unwrap();
+    }
+}
+
+/// Waits until so many files of unfinished writers under `root` have blocks that DataNodes finished.
+async fn await_blocks(root: &str, files: usize) {
+    let client = client();
+    let folder = format!("{root}/.writing");
+    until("an upload is under way", async || {
+        let found = client.list_status(&folder, false).await.unwrap_or_default();
+        found.iter().filter(|file| file.length > 0).count() >= files
+    })
+    .await;
+}
+
+/// That each block of the blob has two replicas besides those of `victim`.
+async fn assert_survives(cluster: &HdfsCluster, root: &str, blob: &BlobRef, victim: &HdfsNode) {
+    let blocks = cluster.replicas(&place(root, &blob.key)).await;
+    assert!(!blocks.is_empty());
+    for nodes in blocks {
+        let living = nodes.iter().filter(|node| **node != victim.transfer).count();
+        assert!(living >= 2, "{nodes:?} without {}", victim.transfer);
+    }
+}
+
+async fn assert_same(store: &HdfsStore, blob: &BlobRef, bytes: &Bytes) {
+    let got = read(store, blob, Span::whole(blob.len_bytes).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(sha256_hex(&got), sha256_hex(bytes));
+}
+
+fn place(root: &str, key: &BlobKey) -> String {
+    let (outer, inner) = key.folders();
+    format!("{root}/{outer}/{inner}/{key}")
+}
+
+fn store(path: WritePath) -> (String, HdfsStore) {
+    store_with(path, |_| {})
+}
+
+/// A store on a root of its own, with blocks of the cluster's size.
+fn store_with(path: WritePath, set: impl FnOnce(&mut HdfsConfig)) -> (String, HdfsStore) {
+    let root = format!("/faults/case-{:032x}", RandomIds.random());
+    let cluster = endpoint("/hdfs");
+    let mut config = HdfsConfig::new(StoreName::parse("hdfs").unwrap(), &root)
+        .with_url(text(&cluster, "url"))
+        .with_conf_dir(text(&cluster, "conf_dir"))
+        .with_block_size_bytes(16 << 20)
+        .with_write_path(path);
+    set(&mut config);
+    (root, HdfsStore::connect(config).unwrap())
+}
+
+fn client() -> Client {
+    let cluster = endpoint("/hdfs");
+    ClientBuilder::new()
+        .with_url(text(&cluster, "url"))
+        .with_config_dir(text(&cluster, "conf_dir"))
+        .build()
+        .unwrap()
+}
