@@ -18,8 +18,9 @@ use crate::spool::SpoolReader;
 /// Files are for the store's user alone.
 const FILE_PERMISSION: u32 = 0o600;
 
-/// How many replicas fewer each try asks for. With one of three DataNodes dead, one of three tries for one replica fails.
-const FEWER: [u32; 12] = [0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2];
+/// How many replicas fewer are asked for, and how often. With one of three DataNodes dead, one replica of one block fails
+/// in one of three tries, at once.
+const FEWER: [(u32, usize); 3] = [(0, 2), (1, 4), (2, 12)];
 
 /// What HDFS takes where nobody says otherwise.
 const USUAL_REPLICATION: u32 = 3;
@@ -34,7 +35,8 @@ pub(crate) async fn send(
     spool: &SpoolReader,
 ) -> Result<NewFile, Failure> {
     let mut last = None;
-    for fewer in FEWER {
+    let tries = FEWER.map(|(fewer, times)| std::iter::repeat_n(fewer, times));
+    for fewer in tries.into_iter().flatten() {
         let replication = (fewer > 0).then(|| replicas(cluster).saturating_sub(fewer).max(1));
         let file = NewFile::fresh(cluster, name);
         let writer = create(cluster, &file, replication.or(cluster.config.replication)).await?;

@@ -63,7 +63,11 @@ impl Web {
         };
         Ok(Self {
             to_name_nodes: client().build()?,
-            to_data_nodes: client().pool_max_idle_per_host(0).build()?,
+            // Who waits for a neighbour takes nothing, for longer than the system would bear by default.
+            to_data_nodes: client()
+                .pool_max_idle_per_host(0)
+                .tcp_user_timeout(None)
+                .build()?,
             active: AtomicUsize::new(0),
             resting_until: Mutex::default(),
             user: user(config),

@@ -53,9 +53,9 @@ impl HdfsCluster {
     /// When that takes too long.
     pub async fn heal(&self) {
         for node in self.data_nodes.iter().chain([&self.name_node]) {
-            node.resume();
-            if !node.is_running() {
-                node.start();
+            match node.is_running() {
+                true => node.resume(),
+                false => node.start(),
             }
         }
         if self.safe_mode().await.is_some_and(|text| !text.is_empty()) {

@@ -117,6 +117,9 @@ async fn a_user_without_rights_is_denied() {
     assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
     let cause = std::error::Error::source(&failure).unwrap().to_string();
     assert!(!cause.contains('\n'), "the cause has no stack trace: {cause}");
+    // The answer comes while bytes are still being sent.
+    let failure = put(&store, &fresh_key(), pattern(1, 6 << 20)).await.unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
 }
 
 /// A root of its own on the common cluster, and a client that is not the store's.

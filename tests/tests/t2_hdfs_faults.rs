@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 const MIB: usize = 1 << 20;
 
-/// Several blocks of the cluster's 16 MiB.
+/// Several blocks of 16 MiB.
 const BLOB_BYTES: usize = 96 * MIB;
 
 /// Whose turn it is to break the cluster.
@@ -41,7 +41,10 @@ async fn on_cluster(test: impl AsyncFnOnce(&HdfsCluster)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_datanode_that_takes_an_upload_is_killed_in_the_middle_of_it() {
     on_cluster(async |cluster| {
-        upload_while_killing(cluster, WritePath::WebHdfs, |cluster| cluster.coordinators()[0]).await;
+        upload_while_killing(cluster, WritePath::WebHdfs, BLOB_BYTES, |cluster| {
+            cluster.coordinators()[0]
+        })
+        .await;
     })
     .await;
 }
@@ -49,7 +52,7 @@ async fn the_datanode_that_takes_an_upload_is_killed_in_the_middle_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_datanode_behind_it_is_killed_in_the_middle_of_an_upload() {
     on_cluster(async |cluster| {
-        upload_while_killing(cluster, WritePath::WebHdfs, bystander).await;
+        upload_while_killing(cluster, WritePath::WebHdfs, BLOB_BYTES, bystander).await;
     })
     .await;
 }
@@ -57,7 +60,11 @@ async fn a_datanode_behind_it_is_killed_in_the_middle_of_an_upload() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_http_an_upload_outlives_a_killed_datanode_too() {
     on_cluster(async |cluster| {
-        upload_while_killing(cluster, WritePath::Native, |cluster| &cluster.data_nodes[0]).await;
+        // Each block must be lucky, so there are few.
+        upload_while_killing(cluster, WritePath::Native, 40 * MIB, |cluster| {
+            &cluster.data_nodes[0]
+        })
+        .await;
     })
     .await;
 }
@@ -209,21 +216,22 @@ async fn safe_mode_is_unavailable_and_named() {
     .await;
 }
 
-/// Writes a blob and kills a node after two blocks of it have arrived, when most of it has not been handed over yet.
+/// Writes a blob and kills a node after a block of it has arrived, when half of it has not been handed over yet.
 async fn upload_while_killing(
     cluster: &HdfsCluster,
     path: WritePath,
+    len_bytes: usize,
     victim: impl Fn(&HdfsCluster) -> &HdfsNode,
 ) {
     let (root, store) = store(path);
-    let bytes = pattern(7, BLOB_BYTES);
+    let bytes = pattern(7, len_bytes);
     let key = fresh_key();
     let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
-    write(&mut *writer, &bytes.slice(..BLOB_BYTES / 2)).await;
+    write(&mut *writer, &bytes.slice(..len_bytes / 2)).await;
     await_blocks(&root, 1).await;
     let victim = victim(cluster);
     victim.kill();
-    write(&mut *writer, &bytes.slice(BLOB_BYTES / 2..)).await;
+    write(&mut *writer, &bytes.slice(len_bytes / 2..)).await;
     writer.commit().await.unwrap();
     assert!(!victim.is_running());
     assert!(
