@@ -232,13 +232,16 @@ impl HdfsNode {
 
     fn start(&self) {
         let before = fs::read_to_string(&self.pid_file).ok();
-        Command::new(&self.start[0])
+        let mut command = Command::new(&self.start[0]);
+        let mut child = command
             .args(&self.start[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the launcher starts");
+        // It outlives this process, unless a test kills it again.
+        std::thread::spawn(move || child.wait());
         let started = Instant::now();
         while fs::read_to_string(&self.pid_file).ok() == before || !self.is_running() {
             assert!(started.elapsed() < PATIENCE, "{self:?} does not start");
