@@ -14,7 +14,8 @@
 //!   [`avoid_for`](HdfsConfig::avoid_for) and the spool is sent again through another, up to five times in all. So a
 //!   DataNode that dies under an upload, or died just before it, shows as a pause of milliseconds. One that hangs costs
 //!   [`write_gap`](HdfsConfig::write_gap), and when it hangs behind the one that writes for us, the minute or so after
-//!   which Hadoop's client gives it up (`dfs.client.socket-timeout`): `commit` then takes so long.
+//!   which Hadoop's client gives it up (`dfs.client.socket-timeout`): `commit` then takes so long, up to 100 s for one try,
+//!   which a limit put around it must allow.
 //! * A blob whose replicas don't come counts as [`under_replicated`](HdfsStore::under_replicated) and is committed all the
 //!   same, because the cluster goes on making them.
 //! * **Where HTTP can't be used** ([`WritePath`]), the client library writes. It can't leave a dead DataNode out, so a

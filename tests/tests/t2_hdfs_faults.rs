@@ -12,7 +12,7 @@ use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
 use campusdisk_testkit::storage::{fresh_key, listed, pattern, put, read};
 use campusdisk_tests::hdfs::{HdfsCluster, HdfsNode, until};
 use campusdisk_tests::services::{endpoint, text};
-use campusdisk_tests::sha256_hex;
+use campusdisk_tests::{Hall, Upload, sha256_hex};
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use hdfs_native::{Client, ClientBuilder};
@@ -142,6 +142,63 @@ async fn uploads_go_on_when_a_datanode_hangs() {
             assert_survives(cluster, &root, &blob, victim).await;
             assert_same(&store, &blob, bytes).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_of_the_hall_does_not_notice_a_killed_datanode() {
+    on_cluster(async |cluster| {
+        let found = endpoint("/hdfs");
+        let root = format!("/faults/hall-{:032x}", RandomIds.random());
+        let store = format!(
+            "\n[stores.primary]\nkind = \"hdfs\"\nroot = \"{root}\"\nurl = \"{}\"\n\
+             conf_dir = \"{}\"\nblock_size_bytes = 16777216\n",
+            text(&found, "url"),
+            text(&found, "conf_dir"),
+        );
+        let hall = Hall::start_with(&store).await;
+        let ada = hall.account("ada");
+        let bytes = pattern(9, BLOB_BYTES);
+        let upload = Upload::create(&ada, &ada.root().await, "lecture.mp4", bytes.len()).await;
+        let (sender, receiver) = futures::channel::mpsc::unbounded();
+        let patch = tokio::spawn({
+            let (upload, body) = (upload.clone(), reqwest::Body::wrap_stream(receiver));
+            async move { upload.patch(0, body).await }
+        });
+        let hand_over = |range: std::ops::Range<usize>| {
+            for start in range.step_by(MIB) {
+                let piece = Ok::<_, std::io::Error>(bytes.slice(start..start + MIB));
+                sender.unbounded_send(piece).unwrap();
+            }
+        };
+        hand_over(0..BLOB_BYTES / 2);
+        let client = client();
+        until("a part is stored", async || {
+            let files = client.list_status(&root, true).await.unwrap_or_default();
+            let mut parts = files.iter().filter(|file| !file.path.contains("/.writing"));
+            parts.any(|file| file.length == 16 * MIB)
+        })
+        .await;
+        assert!(!patch.is_finished());
+        let victim = &cluster.data_nodes[2];
+        victim.kill();
+        hand_over(BLOB_BYTES / 2..BLOB_BYTES);
+        sender.close_channel();
+        let stored = patch.await.unwrap().expect(204);
+        assert_eq!(stored.header("upload-offset"), BLOB_BYTES.to_string());
+        assert!(cluster.lists_as_alive(victim).await);
+        let entries = ada
+            .get(&format!("/api/v1/nodes/{}/children", ada.root().await))
+            .await
+            .expect(200)
+            .json();
+        let node = entries["items"][0]["id"].as_str().unwrap();
+        let content = ada
+            .get(&format!("/api/v1/nodes/{node}/content"))
+            .await
+            .expect(200);
+        assert_eq!(sha256_hex(&content.body), sha256_hex(&bytes));
     })
     .await;
 }
