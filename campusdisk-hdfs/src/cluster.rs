@@ -38,6 +38,8 @@ pub(crate) struct Cluster {
     pub(crate) web: Option<Web>,
     /// DataNodes that failed lately.
     pub(crate) avoid: AvoidList,
+    /// How often blobs were sent again.
+    pub(crate) resent: AtomicU64,
     /// How many blobs were committed with fewer than two replicas known to live.
     pub(crate) under_replicated: AtomicU64,
     current: Mutex<Current>,
@@ -62,6 +64,7 @@ impl Cluster {
         Ok(Self {
             web,
             avoid: AvoidList::new(config.avoid_for),
+            resent: AtomicU64::new(0),
             under_replicated: AtomicU64::new(0),
             config,
             info,

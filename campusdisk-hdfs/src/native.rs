@@ -51,6 +51,7 @@ pub(crate) async fn send(
                 tracing::debug!(%name, %failure, "a blob is written again");
                 last = Some(failure);
                 drop(file);
+                cluster.resent.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(PAUSE).await;
             }
             Err(failure) => return Err(failure),

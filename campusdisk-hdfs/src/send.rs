@@ -1,6 +1,7 @@
 //! Sends one spooled blob to a closed file of the cluster, as often as it takes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use campusdisk_core::ErrorKind;
 use futures::stream;
@@ -83,6 +84,7 @@ async fn by_web(
         let Some(pause) = pause else { return Err(failure) };
         tracing::debug!(%name, %failure, "a blob is sent again");
         drop(file);
+        cluster.resent.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(pause).await;
     }
 }

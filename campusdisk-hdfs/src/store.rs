@@ -95,6 +95,11 @@ impl HdfsStore {
         text.trim().parse().map(Some).map_err(|_| unreadable())
     }
 
+    /// How often this store and its clones sent a blob again, from its spool, because nodes of the cluster failed it.
+    pub fn resent(&self) -> u64 {
+        self.cluster.resent.load(Ordering::Relaxed)
+    }
+
     async fn spooled(&self, text: String) -> io::Result<Spool> {
         let mut spool = Spool::create(self.cluster.config.spool_dir.clone()).await?;
         spool.append(Bytes::from(text)).await?;

@@ -41,10 +41,11 @@ async fn on_cluster(test: impl AsyncFnOnce(&HdfsCluster)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_datanode_that_takes_an_upload_is_killed_in_the_middle_of_it() {
     on_cluster(async |cluster| {
-        upload_while_killing(cluster, WritePath::WebHdfs, BLOB_BYTES, |cluster| {
+        let store = upload_while_killing(cluster, WritePath::WebHdfs, BLOB_BYTES, |cluster| {
             cluster.coordinators()[0]
         })
         .await;
+        assert!(store.resent() > 0, "what it had taken was lost");
     })
     .await;
 }
@@ -52,7 +53,8 @@ async fn the_datanode_that_takes_an_upload_is_killed_in_the_middle_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_datanode_behind_it_is_killed_in_the_middle_of_an_upload() {
     on_cluster(async |cluster| {
-        upload_while_killing(cluster, WritePath::WebHdfs, BLOB_BYTES, bystander).await;
+        let store = upload_while_killing(cluster, WritePath::WebHdfs, BLOB_BYTES, bystander).await;
+        assert_eq!(store.resent(), 0, "Hadoop's client went on without it");
     })
     .await;
 }
@@ -61,10 +63,11 @@ async fn a_datanode_behind_it_is_killed_in_the_middle_of_an_upload() {
 async fn without_http_an_upload_outlives_a_killed_datanode_too() {
     on_cluster(async |cluster| {
         // Each block must be lucky, so there are few.
-        upload_while_killing(cluster, WritePath::Native, 40 * MIB, |cluster| {
+        let store = upload_while_killing(cluster, WritePath::Native, 40 * MIB, |cluster| {
             &cluster.data_nodes[0]
         })
         .await;
+        assert!(store.resent() > 0, "what was written was lost");
     })
     .await;
 }
@@ -79,12 +82,20 @@ async fn uploads_that_begin_right_after_a_kill_succeed_at_once() {
             cluster.lists_as_alive(victim).await,
             "the NameNode has not noticed"
         );
-        let uploads = (0..8).map(|seed| upload_of(&store, seed));
+        let uploads = (0..8).map(|seed| upload_of(&store, seed, 20 * MIB + 4321));
         let together = join_all(uploads).await;
-        for seed in 8..12 {
-            let blob = upload_of(&store, seed).await;
+        let resent = store.resent();
+        for seed in 8..20 {
+            let blob = upload_of(&store, seed, 2 * MIB).await;
             assert_survives(cluster, &root, &blob, victim).await;
         }
+        // Whoever met the dead node first told the others.
+        let learnt = u64::from(resent == 0);
+        assert!(
+            store.resent() - resent <= learnt,
+            "{} after {resent}",
+            store.resent()
+        );
         for blob in &together {
             assert_survives(cluster, &root, blob, victim).await;
         }
@@ -98,8 +109,8 @@ async fn uploads_that_begin_right_after_a_kill_succeed_at_once() {
 }
 
 /// One put of its own bytes, which must succeed at its first call and come back the same.
-async fn upload_of(store: &HdfsStore, seed: u64) -> BlobRef {
-    let bytes = pattern(seed, 20 * MIB + 4321);
+async fn upload_of(store: &HdfsStore, seed: u64, len_bytes: usize) -> BlobRef {
+    let bytes = pattern(seed, len_bytes);
     let blob = put(store, &fresh_key(), bytes.clone()).await.unwrap();
     assert_same(store, &blob, &bytes).await;
     blob
@@ -279,7 +290,7 @@ async fn upload_while_killing(
     path: WritePath,
     len_bytes: usize,
     victim: impl Fn(&HdfsCluster) -> &HdfsNode,
-) {
+) -> HdfsStore {
     let (root, store) = store(path);
     let bytes = pattern(7, len_bytes);
     let key = fresh_key();
@@ -304,6 +315,7 @@ async fn upload_while_killing(
         assert_survives(cluster, &root, &blob, victim).await;
         assert_eq!(store.under_replicated(), 0);
     }
+    store
 }
 
 /// A DataNode that no upload of this process goes to first.
