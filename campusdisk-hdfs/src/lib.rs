@@ -15,7 +15,8 @@
 //!   DataNode that dies under an upload, or died just before it, shows as a pause of milliseconds. One that hangs costs
 //!   [`write_gap`](HdfsConfig::write_gap), and when it hangs behind the one that writes for us, the minute or so after
 //!   which Hadoop's client gives it up (`dfs.client.socket-timeout`): `commit` then takes so long, up to 100 s for one try,
-//!   which a limit put around it must allow.
+//!   which a limit put around it must allow. So does each new blob until the NameNode leaves that node out: after 10.5
+//!   minutes, or 30 s with `dfs.namenode.avoid.write.stale.datanode=true` in its configuration.
 //! * A blob whose replicas don't come counts as [`under_replicated`](HdfsStore::under_replicated) and is committed all the
 //!   same, because the cluster goes on making them.
 //! * **Where HTTP can't be used** ([`WritePath`]), the client library writes. It can't leave a dead DataNode out, so a

@@ -121,6 +121,8 @@ async fn uploads_go_on_when_a_datanode_hangs() {
     on_cluster(async |cluster| {
         let (root, store) = store_with(WritePath::Auto, |config| {
             config.write_gap = Duration::from_secs(3);
+            // One block each: for every block of a file Hadoop's client may wait for the hanging node anew.
+            config.block_size_bytes = 64 << 20;
         });
         let uploads = [1, 2].map(|seed| (fresh_key(), pattern(seed, 32 * MIB)));
         let mut writers = Vec::new();
@@ -129,7 +131,7 @@ async fn uploads_go_on_when_a_datanode_hangs() {
             write(&mut *writer, &bytes.slice(..20 * MIB)).await;
             writers.push(writer);
         }
-        await_blocks(&root, 2).await;
+        await_files(&root, 2, 0).await;
         // One of the two writers, or both, speak to this one; it is behind the other.
         let victim = cluster.coordinators()[0];
         victim.pause();
@@ -296,7 +298,7 @@ async fn upload_while_killing(
     let key = fresh_key();
     let mut writer = store.create(&key, CreateOptions::default()).await.unwrap();
     write(&mut *writer, &bytes.slice(..len_bytes / 2)).await;
-    await_blocks(&root, 1).await;
+    await_files(&root, 1, 16 * MIB).await;
     let victim = victim(cluster);
     victim.kill();
     write(&mut *writer, &bytes.slice(len_bytes / 2..)).await;
@@ -335,13 +337,13 @@ async fn write(writer: &mut dyn BlobWriter, bytes: &Bytes) {
     }
 }
 
-/// Waits until so many files of unfinished writers under `root` have blocks that DataNodes finished.
-async fn await_blocks(root: &str, files: usize) {
+/// Waits until so many files of unfinished writers under `root` have so many bytes in finished blocks.
+async fn await_files(root: &str, files: usize, len_bytes: usize) {
     let client = client();
     let folder = format!("{root}/.writing");
     until("an upload is under way", async || {
         let found = client.list_status(&folder, false).await.unwrap_or_default();
-        found.iter().filter(|file| file.length > 0).count() >= files
+        found.iter().filter(|file| file.length >= len_bytes).count() == files
     })
     .await;
 }
