@@ -273,7 +273,7 @@ async fn a_namenode_that_hangs_is_unavailable_until_it_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn safe_mode_is_unavailable_and_named() {
     on_cluster(async |cluster| {
-        for path in [WritePath::Auto, WritePath::WebHdfs, WritePath::Native] {
+        for path in [WritePath::Auto, WritePath::Native] {
             let (_, store) = store(path);
             cluster.set_safe_mode("enter");
             let failure = put(&store, &fresh_key(), pattern(1, 5000)).await.unwrap_err();
