@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
 /// What is read at once. Large enough that a step to the blocking pool costs little beside it.
-const PIECE_BYTES: u64 = 256 << 10;
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// How much there is to read, and whether more will come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -160,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut spool = Spool::create(folder.path().join("not/yet")).await.unwrap();
         let mut reader = spool.reader();
-        let bytes: Vec<u8> = (0..700_000u32).map(|number| number as u8).collect();
+        let bytes: Vec<u8> = (0..2_500_000u32).map(|number| (number % 251) as u8).collect();
         let reading = tokio::spawn(async move { rest(&mut reader, 0).await });
         for piece in bytes.chunks(100_003) {
             spool.append(Bytes::copy_from_slice(piece)).await.unwrap();
@@ -169,7 +169,7 @@ mod tests {
         spool.end();
         assert!(reading.await.unwrap().unwrap() == bytes);
         assert!(rest(&mut spool.reader(), 100).await.unwrap() == bytes[100..]);
-        assert_eq!(spool.reader().whole_bytes(), Some(700_000));
+        assert_eq!(spool.reader().whole_bytes(), Some(2_500_000));
     }
 
     #[tokio::test]
