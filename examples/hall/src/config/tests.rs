@@ -64,6 +64,27 @@ fn the_sample_file_says_what_is_the_default() {
 }
 
 #[test]
+fn each_sample_has_the_store_and_the_database_of_its_name() {
+    for (sample, store, database) in [
+        (include_str!("../../samples/local.toml"), "local", "sqlite"),
+        (
+            include_str!("../../samples/hdfs-and-postgresql.toml"),
+            "hdfs",
+            "postgres",
+        ),
+        (
+            include_str!("../../samples/s3-and-postgresql.toml"),
+            "s3",
+            "postgres",
+        ),
+    ] {
+        let config = load(sample).unwrap();
+        let kinds: Vec<_> = config.stores.values().map(StoreSettings::kind).collect();
+        assert_eq!((kinds, config.database.kind()), (vec![store], database));
+    }
+}
+
+#[test]
 fn the_sample_file_has_every_key() {
     let mut expected = Vec::new();
     keys(
