@@ -6,6 +6,8 @@
     reason = "a test ends where it can't go on"
 )]
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use campusdisk_tests::{Client, Hall, pattern, sha256_hex};
 use serde_json::{Value, json};
 
@@ -98,14 +100,28 @@ async fn folders_are_made_listed_renamed_moved_and_copied() {
         .expect_problem(404, "not_found");
 }
 
+/// Waits until what is made next is younger than all that is there: entries of one millisecond are listed by their names.
+async fn a_later_millisecond() {
+    let millisecond = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.unwrap().as_millis()
+    };
+    let made = millisecond();
+    while millisecond() == made {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn lists_come_in_pages_in_every_order() {
     let (_hall, ada, root) = hall_and_ada().await;
     for (name, size) in [("b", 3), ("a", 5), ("c", 1), ("d", 2)] {
         ada.put(&root, name, vec![b'x'; size]).await;
+        a_later_millisecond().await;
     }
     for name in ["z", "y", "x", "w"] {
         ada.folder(&root, name).await;
+        a_later_millisecond().await;
     }
     for (query, expected) in [
         ("sort=name", "abcdwxyz"),
