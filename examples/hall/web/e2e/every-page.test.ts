@@ -87,7 +87,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   'share-revoke': async ({ page }) => {
     await page.locator('.share-row button').last().click()
-    await page.locator('.el-dialog .go').waitFor()
+    await page.locator('.el-dialog .el-button--danger').waitFor()
   },
   search: async ({ page }) => {
     await page.keyboard.press('Escape')
@@ -106,10 +106,10 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   'trash-empty-dialog': async ({ page }) => {
     await page.locator('.bar button').click()
-    await page.locator('.el-dialog .go').waitFor()
+    await page.locator('.el-dialog .el-button--danger').waitFor()
   },
   'trash-empty': async ({ page }) => {
-    await page.locator('.el-dialog .go').click()
+    await page.locator('.el-dialog .el-button--danger').click()
     await page.locator('.empty-state').waitFor()
   },
   'visit-save': async (person, share) => {
@@ -121,7 +121,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   },
   'session-end': async ({ page }) => {
     await page.locator('.session-list li button').first().click()
-    await page.locator('.el-dialog .dangerous').waitFor()
+    await page.locator('.el-dialog .el-button--danger').waitFor()
   },
   'new-token': async ({ page }) => {
     await page.keyboard.press('Escape')
@@ -153,7 +153,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   lock: async ({ page }) => {
     await page.locator('.person-row button').first().click()
     await chooseShown(page, 0)
-    await page.locator('.el-dialog .dangerous').waitFor()
+    await page.locator('.el-dialog .el-button--danger').waitFor()
   },
   quota: async (person) => {
     await open(person, 'administration', '.person-row')
@@ -182,7 +182,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'group-delete': async (person) => {
     await open(person, 'administration/groups', '.group-row')
     await person.page.locator('.group-row').first().locator('button').nth(2).click()
-    await person.page.locator('.el-dialog .dangerous').waitFor()
+    await person.page.locator('.el-dialog .el-button--danger').waitFor()
   },
   'groups-nothing': async (person) => {
     await open(person, 'administration/groups', '.group-row')
