@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+#[cfg(feature = "accounts")]
 use campusdisk_accounts::Page as AccountsPage;
 use campusdisk_core::catalog::{Cursor, Sort, SortValue};
 use campusdisk_core::{NameKey, NodeId, Timestamp};
@@ -79,6 +80,7 @@ pub(crate) struct ListQuery {
     pub after: Option<String>,
 }
 
+#[cfg(feature = "accounts")]
 impl ListQuery {
     /// The page of a list of accounts or groups that is asked for.
     pub(crate) fn page(&self, state: &AppState) -> AccountsPage<'_> {
@@ -90,6 +92,7 @@ impl ListQuery {
 }
 
 /// What a list takes that can be searched.
+#[cfg(feature = "accounts")]
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct SearchQuery {
     pub search: Option<String>,
@@ -98,6 +101,7 @@ pub(crate) struct SearchQuery {
     after: Option<String>,
 }
 
+#[cfg(feature = "accounts")]
 impl SearchQuery {
     /// The page that is asked for.
     pub(crate) fn page(&self, state: &AppState) -> AccountsPage<'_> {
