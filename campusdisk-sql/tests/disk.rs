@@ -9,34 +9,7 @@
     reason = "the anomaly loops need paused time, which a database does not keep"
 )]
 
-#[path = "../../campusdisk-testkit/tests/disk/copying.rs"]
-mod copying;
-#[path = "../../campusdisk-testkit/tests/disk/fixture.rs"]
-mod fixture;
-#[path = "../../campusdisk-testkit/tests/disk/housekeeping.rs"]
-mod housekeeping;
-#[path = "../../campusdisk-testkit/tests/disk/probe.rs"]
-mod probe;
-#[path = "../../campusdisk-testkit/tests/disk/quota.rs"]
-mod quota;
-#[path = "../../campusdisk-testkit/tests/disk/races.rs"]
-mod races;
-#[path = "../../campusdisk-testkit/tests/disk/random.rs"]
-mod random;
-#[path = "../../campusdisk-testkit/tests/disk/shares.rs"]
-mod shares;
-#[path = "../../campusdisk-testkit/tests/disk/transfers.rs"]
-mod transfers;
-#[path = "../../campusdisk-testkit/tests/disk/trash.rs"]
-mod trash;
-#[path = "../../campusdisk-testkit/tests/disk/tree.rs"]
-mod tree;
-#[path = "../../campusdisk-testkit/tests/disk/uploads.rs"]
-mod uploads;
-#[path = "../../campusdisk-testkit/tests/disk/versions.rs"]
-mod versions;
-#[path = "../../campusdisk-testkit/tests/disk/visits.rs"]
-mod visits;
+include!("../../campusdisk-testkit/tests/disk/over_a_database.rs");
 
 use std::any::Any;
 use std::sync::Arc;

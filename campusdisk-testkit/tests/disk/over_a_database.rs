@@ -1,0 +1,16 @@
+// The use-cases that every database passes: included by the test of each, beside its own `catalog()`. The anomaly loops are
+// not among them: they need paused time, which a database does not keep.
+mod copying;
+mod fixture;
+mod housekeeping;
+mod probe;
+mod quota;
+mod races;
+mod random;
+mod shares;
+mod transfers;
+mod trash;
+mod tree;
+mod uploads;
+mod versions;
+mod visits;
