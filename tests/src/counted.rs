@@ -1,6 +1,4 @@
-//! Sets on PostgreSQL that show by themselves whether they are applied once, twice or by half.
-
-use std::time::Duration;
+//! Sets that show by themselves whether they are applied once, twice or by half, and a place for them on PostgreSQL.
 
 use campusdisk_core::catalog::record::{Drive, DriveKind, Setting};
 use campusdisk_core::catalog::{Bound, Catalog, Change, ChangeSet, Counter, Ledger as _, Metadata as _};
@@ -11,9 +9,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use crate::between::Between;
 use crate::postgres::Schema;
-
-/// How long anything may take before a test counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::wait::in_time;
 
 /// The drive whose tree version counts sets.
 pub const COUNTED: DriveId = DriveId::from_u128(1);
@@ -81,7 +77,8 @@ pub fn set() -> ChangeSet {
     ChangeSet::new(ChangeId::from_u128(RandomIds.random()), Timestamp::from_millis(0))
 }
 
-fn drive(id: DriveId) -> Drive {
+/// A drive to count in.
+pub fn drive(id: DriveId) -> Drive {
     Drive {
         id,
         kind: DriveKind::Service,
@@ -139,15 +136,6 @@ pub async fn is_there(catalog: &SqlCatalog, key: &str) -> bool {
         "{key}: half a set"
     );
     is_there
-}
-
-/// Waits, but not for ever.
-///
-/// # Panics
-/// When it takes longer than a minute.
-pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let in_time = tokio::time::timeout(PATIENCE, future).await;
-    in_time.unwrap_or_else(|_| panic!("{what} took longer than {PATIENCE:?}"))
 }
 
 /// The number that a statement answers.

@@ -3,18 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::services::{endpoint, text};
 use crate::signal;
+use crate::wait::until_within;
 
 /// How long nodes have to come up again, and the cluster to get where a test waits for it.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How often is looked whether it is so.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A cluster whose nodes are processes of their own.
 #[derive(Debug)]
@@ -55,7 +53,7 @@ impl HdfsCluster {
         for node in self.data_nodes.iter().chain([&self.name_node]) {
             match node.is_running() {
                 true => node.resume(),
-                false => node.start(),
+                false => node.start().await,
             }
         }
         if self.safe_mode().await.is_some_and(|text| !text.is_empty()) {
@@ -230,7 +228,7 @@ impl HdfsNode {
         self.state().is_some_and(|state| state != 'Z')
     }
 
-    fn start(&self) {
+    async fn start(&self) {
         let before = fs::read_to_string(&self.pid_file).ok();
         let mut command = Command::new(&self.start[0]);
         let mut child = command
@@ -242,11 +240,10 @@ impl HdfsNode {
             .expect("the launcher starts");
         // It outlives this process, unless a test kills it again.
         std::thread::spawn(move || child.wait());
-        let started = Instant::now();
-        while fs::read_to_string(&self.pid_file).ok() == before || !self.is_running() {
-            assert!(started.elapsed() < PATIENCE, "{self:?} does not start");
-            std::thread::sleep(LOOK_EVERY);
-        }
+        until(&format!("the start of {self:?}"), async || {
+            fs::read_to_string(&self.pid_file).ok() != before && self.is_running()
+        })
+        .await;
     }
 
     /// The letter of its state, if the process of the pid file is there and not a later one with its number.
@@ -266,16 +263,12 @@ impl HdfsNode {
     }
 }
 
-/// Waits until something holds, by looking again and again.
+/// Waits until something holds of the cluster.
 ///
 /// # Panics
-/// When it doesn't come true.
-pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+/// When it does not come true within two minutes.
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
 }
 
 /// The remote ports of this process's established connections.

@@ -15,6 +15,7 @@ pub mod postgres;
 mod raw;
 pub mod services;
 mod tus;
+pub mod wait;
 
 pub use self::bytes::{pattern, sha256_hex};
 pub use self::client::{Answer, Client};

@@ -11,10 +11,11 @@ use campusdisk_core::catalog::{Bulk, Catalog, ChangeSet, Committed, Metadata};
 use campusdisk_core::{ChangeId, ErrorKind, IdSource, RandomIds, SystemClock, Timestamp};
 use campusdisk_sql::{PostgresOptions, SqlCatalog};
 use campusdisk_tests::between::{Between, Cut};
-use campusdisk_tests::counted::{COUNTED, Place, counted, counting, in_time, is_there, number, set};
+use campusdisk_tests::counted::{COUNTED, Place, counted, counting, is_there, number, set};
 use campusdisk_tests::postgres::Server;
+use campusdisk_tests::wait::{in_time, until};
 use sqlx::Executor;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
 
 /// Held for writing by who restarts the server, and for reading by everybody else.
@@ -159,7 +160,7 @@ async fn a_set_whose_backend_is_ended_in_its_middle_is_applied_once() {
 #[derive(Default)]
 struct Load {
     stop: AtomicBool,
-    acknowledged: AtomicU64,
+    acknowledged: watch::Sender<u64>,
     begun: AtomicU64,
 }
 
@@ -181,7 +182,7 @@ impl Load {
                         Ok(committed) => {
                             assert!(!committed.replayed);
                             known.push(key);
-                            load.acknowledged.fetch_add(1, Ordering::SeqCst);
+                            load.acknowledged.send_modify(|count| *count += 1);
                         }
                         Err(error) => {
                             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
@@ -197,13 +198,10 @@ impl Load {
 
     /// Waits until so many more were acknowledged.
     async fn goes_on(&self, more: u64) {
-        let from = self.acknowledged.load(Ordering::SeqCst);
-        in_time("the load", async {
-            while self.acknowledged.load(Ordering::SeqCst) < from + more {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        })
-        .await;
+        let mut acknowledged = self.acknowledged.subscribe();
+        let enough = *acknowledged.borrow() + more;
+        let there = acknowledged.wait_for(|count| *count >= enough);
+        in_time("the load", there).await.unwrap();
     }
 
     /// Ends the tasks, and checks what is there against what they were told.
@@ -260,12 +258,7 @@ async fn a_server_that_restarts_under_load_loses_nothing_and_is_found_again() {
     for signal in ["QUIT", "INT", "QUIT"] {
         load.goes_on(30).await;
         server.signal(signal);
-        in_time("the server's end", async {
-            while server.runs() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        })
-        .await;
+        until("the server's end", async || !server.runs()).await;
         // Somebody reads meanwhile, and is answered once the server is back.
         let reading = tokio::spawn({
             let catalog = catalog.clone();

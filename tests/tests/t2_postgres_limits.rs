@@ -7,9 +7,10 @@ use campusdisk_core::catalog::{Catalog, Expect, Ledger, Metadata, RecordKey};
 use campusdisk_core::{Error, ErrorKind};
 use campusdisk_sql::{PostgresDatabase, PostgresOptions};
 use campusdisk_tests::counted::{
-    COUNTED, OTHER, Place, counted, counting, in_time, is_there, number, plus_one, set, setting,
+    COUNTED, OTHER, Place, counted, counting, is_there, number, plus_one, set, setting,
 };
 use campusdisk_tests::postgres::Schema;
+use campusdisk_tests::wait::{in_time, until};
 use futures::future::join_all;
 use sqlx::{ConnectOptions, Connection, Executor};
 
@@ -146,10 +147,8 @@ async fn two_sets_that_wait_for_each_other_are_both_applied() {
     for set in crossing {
         in_time("a set", set).await.unwrap().unwrap();
     }
-    in_time("counting deadlocks", async {
-        while number(&mut watcher, deadlocks.to_owned()).await == before {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    until("the deadlock is counted", async || {
+        number(&mut watcher, deadlocks.to_owned()).await != before
     })
     .await;
     for drive in [COUNTED, OTHER] {
