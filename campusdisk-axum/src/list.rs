@@ -84,10 +84,7 @@ pub(crate) struct ListQuery {
 impl ListQuery {
     /// The page of a list of accounts or groups that is asked for.
     pub(crate) fn page(&self, state: &AppState) -> AccountsPage<'_> {
-        AccountsPage {
-            after: self.after.as_deref(),
-            limit: self.limit.items(state),
-        }
+        accounts_page(self.after.as_deref(), self.limit, state)
     }
 }
 
@@ -105,10 +102,15 @@ pub(crate) struct SearchQuery {
 impl SearchQuery {
     /// The page that is asked for.
     pub(crate) fn page(&self, state: &AppState) -> AccountsPage<'_> {
-        AccountsPage {
-            after: self.after.as_deref(),
-            limit: self.limit.items(state),
-        }
+        accounts_page(self.after.as_deref(), self.limit, state)
+    }
+}
+
+#[cfg(feature = "accounts")]
+fn accounts_page<'a>(after: Option<&'a str>, limit: Limit, state: &AppState) -> AccountsPage<'a> {
+    AccountsPage {
+        after,
+        limit: limit.items(state),
     }
 }
 
