@@ -4,36 +4,27 @@ import { describe, expect, test } from 'vitest'
 import { Problem } from '@/api/problem'
 import { fingerprint, readFingerprint, type Known } from '@/transfers/picked'
 import { isPassing, keepUpload } from '@/transfers/retries'
-import { mismatch, uploadId, type Unfinished } from '@/transfers/unfinished'
+import { mismatch, uploadId } from '@/transfers/unfinished'
 import { randomPassword } from '@/views/administration/random-password'
+
+import { unfinished } from './support/unfinished'
 
 const file = (text: string, name = 'a.txt', lastModified = 7) => new File([text], name, { lastModified })
 
 describe('going on', () => {
-  const upload = (facts: Partial<Unfinished> = {}): Unfinished => ({
-    id: 'u1',
-    url: 'http://hall/api/v1/uploads/u1',
-    name: 'a.txt',
-    parent: 'f1',
-    size: 3,
-    sent: 1,
-    begun: '2026-01-01T00:00:00Z',
-    elsewhere: false,
-    ...facts,
-  })
   const known = readFingerprint(fingerprint({ file: file('abc') }, 'f1', 'fail')) as Known
   const remembered = { key: 'tus::x::1', known }
 
   test('is for the file that was begun: its name, its length and when it changed', () => {
-    expect(mismatch(upload({ remembered }), file('abc'))).toBeUndefined()
-    expect(mismatch(upload({ remembered }), file('abc', 'b.txt'))).toBe('otherFile')
-    expect(mismatch(upload({ remembered }), file('abcd'))).toBe('fileChanged')
-    expect(mismatch(upload({ remembered }), file('abc', 'a.txt', 8))).toBe('fileChanged')
+    expect(mismatch(unfinished({ remembered }), file('abc'))).toBeUndefined()
+    expect(mismatch(unfinished({ remembered }), file('abc', 'b.txt'))).toBe('otherFile')
+    expect(mismatch(unfinished({ remembered }), file('abcd'))).toBe('fileChanged')
+    expect(mismatch(unfinished({ remembered }), file('abc', 'a.txt', 8))).toBe('fileChanged')
   })
 
   test('asks for name and length only, where another browser began', () => {
-    expect(mismatch(upload(), file('abc', 'a.txt', 8))).toBeUndefined()
-    expect(mismatch(upload(), file('ab'))).toBe('fileChanged')
+    expect(mismatch(unfinished(), file('abc', 'a.txt', 8))).toBeUndefined()
+    expect(mismatch(unfinished(), file('ab'))).toBe('fileChanged')
   })
 
   test('knows an upload by its address, below any prefix', () => {
