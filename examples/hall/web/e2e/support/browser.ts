@@ -10,7 +10,7 @@ import {
 } from 'playwright-core'
 
 import { showLocalBuild } from './local-build'
-import { look } from './words'
+import { look, region } from './words'
 
 /** Where screenshots go, for people to look at. */
 const SHOTS = process.env.CAMPUSDISK_SHOTS ?? join(process.cwd(), 'shots')
@@ -45,7 +45,7 @@ export class Person {
     const context = await browser.newContext({
       baseURL: `${base}/`,
       viewport: look.viewport,
-      locale: look.locale === 'en' ? 'en-GB' : look.locale,
+      locale: region,
       timezoneId: 'Asia/Shanghai',
       ...options,
     })

@@ -16,6 +16,9 @@ declare module 'vitest' {
 /** The look of this run: English in a wide window unless it has another. */
 export const look: Look = inject('look') ?? { locale: 'en', viewport: WIDE }
 
+/** What the browser of this run asks for: a language as one region writes it. */
+export const region = look.locale === 'en' ? 'en-GB' : look.locale
+
 /** Whether the window is no wider than a phone's. */
 export const isNarrow = look.viewport.width <= PHONE.width
 
@@ -46,7 +49,6 @@ export function say(
 
 /** The last minute of a day as the page says it to people in the region of this run. */
 export function lastMinute(year: number, month: number, day: number): string {
-  const region = look.locale === 'en' ? 'en-GB' : 'zh-CN'
   const format = new Intl.DateTimeFormat(region, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
   return format.format(Date.UTC(year, month - 1, day, 23, 59))
 }
