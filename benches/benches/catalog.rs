@@ -206,7 +206,7 @@ fn finished_upload(drive: DriveId, root: NodeId, name: &str) -> ChangeSet {
             condemned: None,
             refs: 0,
         })
-        .with(Expect::ParentLive(root))
+        .with(Expect::ParentLive(root, drive))
         .with(Content {
             id: content,
             size_bytes: 4096,

@@ -13,6 +13,8 @@ mod copying;
 mod fixture;
 #[path = "disk/housekeeping.rs"]
 mod housekeeping;
+#[path = "disk/moved_between.rs"]
+mod moved_between;
 #[path = "disk/probe.rs"]
 mod probe;
 #[path = "disk/quota.rs"]

@@ -191,7 +191,7 @@ fn version_of(file: &Node) -> [Change; 4] {
 /// A new file with its first version, in a folder that must be there.
 fn new_file(file: &Node) -> ChangeSet {
     let parent = file.parent.unwrap();
-    let mut set = set().with(Expect::ParentLive(parent));
+    let mut set = set().with(Expect::ParentLive(parent, file.drive));
     set.push(Expect::NameFree(parent, file.name.clone()));
     version_of(file).into_iter().for_each(|change| {
         set.push(change);
@@ -300,7 +300,7 @@ async fn what_is_moved_out_of_a_folder_that_is_purged_meanwhile_stays() {
         };
         let out = set()
             .with(Expect::Version(RecordKey::Node(moved.id), 1))
-            .with(Expect::ParentLive(ROOT))
+            .with(Expect::ParentLive(ROOT, moved.drive))
             .with(moved.clone());
         let [purged, out] = two.race(round, [doomed.purge(), out]).await;
         purged.unwrap();

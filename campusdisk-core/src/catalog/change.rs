@@ -88,8 +88,9 @@ pub enum Expect {
     Absent(RecordKey),
     /// No live child of the folder has the name; else [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     NameFree(NodeId, EntryName),
-    /// The node is there, a folder, and not itself trashed; else [`NotFound`](crate::ErrorKind::NotFound).
-    ParentLive(NodeId),
+    /// The node is there, a folder, and not itself trashed, else [`NotFound`](crate::ErrorKind::NotFound); and it is in this drive, else
+    /// [`Conflict`](crate::ErrorKind::Conflict).
+    ParentLive(NodeId, DriveId),
     /// The drive's tree version is this; else [`Conflict`](crate::ErrorKind::Conflict).
     TreeVersion(DriveId, u64),
     /// The upload's epoch and offset are these; else [`Conflict`](crate::ErrorKind::Conflict).
@@ -212,8 +213,8 @@ pub enum Bulk {
         /// At most so many nodes.
         limit: u32,
     },
-    /// Sets the drive id of a folder's whole subtree (nodes and versions), for a move between drives, and passes the usage of
-    /// its versions on: the new drive's quota holds. Does nothing when the node is not there;
+    /// Sets the drive id of a folder's whole subtree (nodes and versions), for a move between drives, raises the version of each
+    /// node that was in another drive, and passes the usage of the versions on: the new drive's quota holds. Does nothing when the node is not there;
     /// [`NotFound`](crate::ErrorKind::NotFound) without the drive. Its rows are the nodes that were in another drive.
     Rehome {
         /// The moved node.

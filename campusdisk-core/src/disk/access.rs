@@ -93,8 +93,24 @@ impl Desk {
         self.may(node, Role::Contributor).await.map(WriteGrant)
     }
 
+    /// As [`may_write`](Self::may_write), of the node as the catalog has it now: in the drive that it is in now.
+    pub(super) async fn may_write_fresh(&self, node: NodeId) -> Result<WriteGrant> {
+        let place = self
+            .shared
+            .fresh_place(node)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        self.may_at(place, Role::Contributor).await.map(WriteGrant)
+    }
+
     async fn may(&self, node: NodeId, least: Role) -> Result<Arc<Place>> {
-        let (place, role) = self.shared.visible(&self.actor, node).await?;
+        let place = self.shared.place(node).await?.ok_or_else(Error::not_found)?;
+        self.may_at(place, least).await
+    }
+
+    async fn may_at(&self, place: Arc<Place>, least: Role) -> Result<Arc<Place>> {
+        let role = self.shared.role(&self.actor, place.node.drive).await?;
+        let role = role.ok_or_else(Error::not_found)?;
         if role < least {
             return Err(Error::new(
                 ErrorKind::Denied,

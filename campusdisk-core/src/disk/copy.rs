@@ -3,11 +3,17 @@
 use std::collections::HashSet;
 
 use super::access::Place;
-use super::place::{is_lost_race, signed, version_of};
+use super::place::{signed, version_of};
 use super::shared::{Desk, Shared};
 use crate::catalog::record::{Node, NodeKind};
 use crate::catalog::{Bound, Change, ChangeSet, ChildrenQuery, Counter, Cursor, Expect, Sort};
 use crate::{DriveId, EntryName, Error, ErrorKind, NodeId, Result};
+
+/// What the conflict of a folder that is to be copied into itself is called, which no other try mends.
+const INTO_ITSELF: &str = "copy folder";
+
+/// How often a copy is tried again whose folder was moved meanwhile.
+const TRIES: u32 = 4;
 
 /// What to do when a copy's name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +29,25 @@ impl Desk {
     /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied), [`AlreadyExists`](ErrorKind::AlreadyExists) when the name is taken, [`QuotaExceeded`](ErrorKind::QuotaExceeded), [`Conflict`](ErrorKind::Conflict)
     /// for a folder into itself, [`LimitExceeded`](ErrorKind::LimitExceeded) for a folder of more nodes than the policy copies at once.
     pub async fn copy(&self, id: NodeId, parent: NodeId, name: Option<EntryName>) -> Result<Node> {
+        let mut tries = 0;
+        loop {
+            match self.try_copy(id, parent, name.clone()).await {
+                // The folder was moved to another drive.
+                Err(error)
+                    if error.kind() == ErrorKind::Conflict
+                        && error.operation() != Some(INTO_ITSELF)
+                        && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_copy(&self, id: NodeId, parent: NodeId, name: Option<EntryName>) -> Result<Node> {
         let source = self.may_read(id).await?;
-        let target = self.may_write(parent).await?.folder()?;
+        let target = self.may_write_fresh(parent).await?.folder()?;
         // Into its own folder a copy can't have its own name; there it takes the next free one.
         let taken = if name.is_none() && source.node.parent == Some(parent) {
             Taken::Evade
@@ -50,10 +73,9 @@ impl Shared {
             return Err(Error::invalid("name", "a copy of a whole drive needs one"));
         }
         if source.node.kind == NodeKind::Folder && target.is_within(source.node.id) {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "a folder can't be copied into itself",
-            ));
+            return Err(
+                Error::new(ErrorKind::Conflict, "a folder can't be copied into itself").during(INTO_ITSELF),
+            );
         }
         let wanted = name.unwrap_or_else(|| source.node.name.clone());
         let mut lost = HashSet::new();
@@ -66,7 +88,7 @@ impl Shared {
                 wanted.clone()
             };
             let mut set = self.change_set();
-            set.push(Expect::ParentLive(parent))
+            set.push(Expect::ParentLive(parent, target.node.drive))
                 .push(Expect::NameFree(parent, name.clone()));
             let node = self
                 .copy_tree(&source.node, parent, target.node.drive, name, &mut set)
@@ -74,7 +96,9 @@ impl Shared {
             set.push(self.node_event(account, "node.created", &node));
             match self.commit(set).await {
                 Err(error)
-                    if taken == Taken::Evade && is_lost_race(&error) && tries < self.policy.race_tries =>
+                    if taken == Taken::Evade
+                        && error.kind() == ErrorKind::AlreadyExists
+                        && tries < self.policy.race_tries =>
                 {
                     tries += 1;
                     lost.insert((parent, node.name));

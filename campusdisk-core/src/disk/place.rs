@@ -115,8 +115,8 @@ impl Shared {
         loop {
             let mut set = self.change_set();
             let mut placed = self.find_place(arrival, content, &mut set, &taken).await?;
-            if let Some((version, error)) = stale.take()
-                && version == placed.node.version
+            if let Some((version, drive, error)) = stale.take()
+                && (version, drive) == (placed.node.version, placed.node.drive)
             {
                 // The node is as it was, so the conflict was about something that stays: a condemned blob, another writer.
                 return Err(error);
@@ -134,7 +134,7 @@ impl Shared {
                         (ErrorKind::AlreadyExists, Some(folder)) => {
                             taken.insert((folder, placed.node.name.clone()));
                         }
-                        _ => stale = Some((placed.node.version, error)),
+                        _ => stale = Some((placed.node.version, placed.node.drive, error)),
                     }
                 }
                 Err(error) => return Err(error),
@@ -220,7 +220,7 @@ impl Shared {
             return Err(Error::invalid("folders", "lie too deep below the drive's root"));
         }
         let drive = place.node.drive;
-        set.push(Expect::ParentLive(parent));
+        set.push(Expect::ParentLive(parent, drive));
         let (mut at, mut fresh) = (parent, false);
         for name in folders {
             let existing = if fresh {
@@ -231,7 +231,7 @@ impl Shared {
             match existing {
                 Some(node) if node.kind == NodeKind::Folder => {
                     at = node.id;
-                    set.push(Expect::ParentLive(at));
+                    set.push(Expect::ParentLive(at, drive));
                 }
                 Some(_) => {
                     return Err(Error::invalid(

@@ -140,7 +140,7 @@ impl Desk {
         }
         let mut set = self.shared.change_set();
         set.push(Expect::Version(RecordKey::Node(id), old.version));
-        set.push(Expect::ParentLive(parent))
+        set.push(Expect::ParentLive(parent, old.drive))
             .push(Expect::NameFree(parent, name.clone()));
         let node = Node {
             trashed: None,

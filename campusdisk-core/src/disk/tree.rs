@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::access::{Place, WriteGrant};
+use super::access::Place;
 use super::shared::Desk;
 use crate::catalog::record::{Node, NodeKind};
 use crate::catalog::{Bound, Bulk, Change, Counter, Expect, RecordKey};
@@ -27,14 +27,29 @@ impl Desk {
     /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied) for the parent, [`AlreadyExists`](ErrorKind::AlreadyExists) when the name is taken,
     /// [`InvalidInput`](ErrorKind::InvalidInput) in a file or too deep.
     pub async fn create_folder(&self, parent: NodeId, name: EntryName) -> Result<Node> {
-        let place = self.may_write(parent).await?.folder()?;
+        let mut tries = 0;
+        loop {
+            match self.try_create_folder(parent, &name).await {
+                // The parent was moved to another drive.
+                Err(error)
+                    if error.kind() == ErrorKind::Conflict && tries < self.shared.policy.race_tries =>
+                {
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_create_folder(&self, parent: NodeId, name: &EntryName) -> Result<Node> {
+        let place = self.may_write_fresh(parent).await?.folder()?;
         self.check_depth(&place, 1)?;
-        let mut set = self.shared.change_set();
+        let (drive, mut set) = (place.node.drive, self.shared.change_set());
         let node = self
             .shared
-            .new_node(place.node.drive, parent, name.clone(), NodeKind::Folder, set.at);
-        set.push(Expect::ParentLive(parent))
-            .push(Expect::NameFree(parent, name))
+            .new_node(drive, parent, name.clone(), NodeKind::Folder, set.at);
+        set.push(Expect::ParentLive(parent, drive))
+            .push(Expect::NameFree(parent, name.clone()))
             .push(node.clone());
         set.push(self.shared.node_event(&self.actor.account, "node.created", &node));
         self.shared.commit(set).await?;
@@ -66,8 +81,7 @@ impl Desk {
     }
 
     async fn try_update(&self, id: NodeId, update: &NodeUpdate) -> Result<Node> {
-        let grant = self.may_write(id).await?;
-        let place = self.fresh(grant).await?;
+        let place = self.may_write_fresh(id).await?;
         let old = &place.node;
         check_version(old, update.if_version.as_deref())?;
         let Some(old_parent) = old.parent else {
@@ -87,13 +101,13 @@ impl Desk {
         }
         let mut rehome = None;
         if let Some(parent) = update.parent.filter(|&parent| parent != old_parent) {
-            let mut target = self.fresh(self.may_write(parent).await?.folder()?).await?;
+            let mut target = self.may_write_fresh(parent).await?.folder()?;
             if old.kind == NodeKind::Folder {
                 // Read before the check for cycles: whoever moves a folder meanwhile changes it.
                 for drive in BTreeSet::from([old.drive, target.node.drive]) {
                     self.expect_tree(drive, &mut set).await?;
                 }
-                target = self.fresh(target).await?;
+                target = self.may_write_fresh(parent).await?;
                 if target.is_within(id) {
                     return Err(
                         Error::new(ErrorKind::Conflict, "a folder can't be moved into itself").during(CYCLE),
@@ -101,28 +115,19 @@ impl Desk {
                 }
                 self.check_depth(&target, 1)?;
             }
-            set.push(Expect::ParentLive(parent));
+            let drive = target.node.drive;
+            set.push(Expect::ParentLive(parent, drive));
             node.parent = Some(parent);
-            rehome = Some(target.node.drive).filter(|&drive| drive != old.drive);
+            rehome = Some(drive).filter(|&drive| drive != old.drive);
+            node.drive = drive;
         }
         set.push(node.clone());
         if let Some(drive) = rehome {
             set.push(Bulk::Rehome { root: id, drive });
-            node.drive = drive;
         }
         set.push(self.shared.node_event(&self.actor.account, "node.moved", &node));
         self.shared.commit(set).await?;
         Ok(node)
-    }
-
-    /// The node as the catalog has it now; still writable, as its drive's members did not change by that.
-    async fn fresh(&self, grant: WriteGrant) -> Result<WriteGrant> {
-        let place = self
-            .shared
-            .fresh_place(grant.node.id)
-            .await?
-            .ok_or_else(Error::not_found)?;
-        Ok(WriteGrant::of(place))
     }
 
     /// Adds that no folder moved in or out of the drive since now, and that one does.

@@ -2,7 +2,7 @@
 
 use campusdisk_core::catalog::record::Upload;
 use campusdisk_core::catalog::{ChangeSet, Committed};
-use campusdisk_core::{Error, ErrorKind, UploadId};
+use campusdisk_core::{Error, ErrorKind, NodeId, UploadId};
 
 use super::extents::{self, UPLOAD_EXTENTS};
 use super::plan::{self, Statement, Step, Wants};
@@ -93,11 +93,11 @@ async fn run(session: &mut Session, statement: &Statement) -> Outcome<bool> {
     Err(match wants {
         Wants::NotReplayed => return Ok(false),
         Wants::Row(kind, message)
-        | Wants::Stays(kind, message)
         | Wants::NoRow(kind, message)
         | Wants::Change(kind, message)
         | Wants::Never(kind, message) => Failure::refused(*kind, message),
         Wants::Added(reason) => add::why_not(session, reason).await?,
+        Wants::Parent(folder) => why_no_parent(session, *folder).await?,
         Wants::Extended(upload) => why_not_extended(session, *upload).await?,
         Wants::Nothing => return Ok(true),
     })
@@ -124,5 +124,14 @@ async fn why_not_extended(session: &mut Session, upload: UploadId) -> Outcome<Fa
     Ok(match session.row(UPLOADS.exists.as_str(), args).await? {
         Some(_) => Failure::refused(ErrorKind::Conflict, "the upload went on elsewhere"),
         None => Failure::Refused(Error::not_found()),
+    })
+}
+
+async fn why_no_parent(session: &mut Session, folder: NodeId) -> Outcome<Failure> {
+    let elsewhere = "SELECT 1 FROM nodes WHERE id = $1 AND kind = 'folder' AND trashed_at IS NULL";
+    let args = Args::new().id(folder.as_u128());
+    Ok(match session.row(elsewhere, args).await? {
+        Some(_) => Failure::refused(ErrorKind::Conflict, "the folder was moved to another drive"),
+        None => Failure::refused(ErrorKind::NotFound, "the folder is not there"),
     })
 }

@@ -241,7 +241,8 @@ async fn adopt(session: &mut Session, nodes: &[u128], drive: DriveId, passed: &m
     }
     let versions = format!("UPDATE versions SET drive = $1 WHERE drive <> $1 AND node IN ({list})");
     session.execute(versions, args()).await?;
-    let nodes = format!("UPDATE nodes SET drive = $1 WHERE drive <> $1 AND id IN ({list})");
+    let nodes =
+        format!("UPDATE nodes SET drive = $1, version = version + 1 WHERE drive <> $1 AND id IN ({list})");
     session.execute(nodes, args()).await
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use campusdisk_core::catalog::record::{BlobState, Content, NodeKind, Upload};
+use campusdisk_core::catalog::record::{BlobState, Content, Upload};
 use campusdisk_core::catalog::{BlobStep, Bulk, Change, ChangeSet, Expect, Extension, Record, RecordKey};
 use campusdisk_core::storage::{BlobKey, StoreName};
-use campusdisk_core::{ErrorKind, UploadId};
+use campusdisk_core::{ErrorKind, NodeId, UploadId};
 
 use super::add::{self, Reason};
 use super::extents::{self, CONTENT_EXTENTS};
@@ -60,8 +60,8 @@ pub(super) enum Wants {
     NotReplayed,
     /// A row, which the set goes on to change.
     Row(ErrorKind, &'static str),
-    /// A row that only has to stay as it is; other sets may rely on it too.
-    Stays(ErrorKind, &'static str),
+    /// A row, of a folder, that only has to stay as it is; other sets may rely on it too. Why there is none is asked afterwards.
+    Parent(NodeId),
     /// No row.
     NoRow(ErrorKind, &'static str),
     /// A changed row.
@@ -83,7 +83,7 @@ impl Wants {
             Self::Never(..) => false,
             Self::NotReplayed
             | Self::Row(..)
-            | Self::Stays(..)
+            | Self::Parent(_)
             | Self::Change(..)
             | Self::Added(_)
             | Self::Extended(_) => rows == 1,
@@ -94,7 +94,7 @@ impl Wants {
     pub(super) fn lock(&self) -> Option<Lock> {
         match self {
             Self::Row(..) | Self::NoRow(..) => Some(Lock::Alone),
-            Self::Stays(..) | Self::Never(..) => Some(Lock::Shared),
+            Self::Parent(_) | Self::Never(..) => Some(Lock::Shared),
             _ => None,
         }
     }
@@ -205,12 +205,12 @@ fn check(expect: &Expect) -> Statement {
             Args::new().id(parent.as_u128()).blob(name.key().as_bytes()),
             Wants::NoRow(ErrorKind::AlreadyExists, "the folder has an entry of this name"),
         ),
-        Expect::ParentLive(id) => (
+        Expect::ParentLive(id, drive) => (
             NODES.name,
-            "SELECT 1 FROM nodes WHERE id = $1 AND kind = $2 AND trashed_at IS NULL",
-            Args::new().id(id.as_u128()).text(NodeKind::Folder.as_str()),
+            "SELECT 1 FROM nodes WHERE id = $1 AND kind = 'folder' AND trashed_at IS NULL AND drive = $2",
+            Args::new().id(id.as_u128()).id(drive.as_u128()),
             // Everybody who puts something into the folder relies on it, and must not wait for the others.
-            Wants::Stays(ErrorKind::NotFound, "the folder is not there"),
+            Wants::Parent(*id),
         ),
         Expect::TreeVersion(id, version) => (
             DRIVES.name,

@@ -364,15 +364,17 @@ pub async fn c7_rehoming_passes_nodes_versions_and_usage_on(catalog: Arc<dyn Cat
     };
     let committed = desk
         .apply(vec![
-            Expect::ParentLive(to.root).into(),
+            Expect::ParentLive(to.root, to.id).into(),
             top.clone().into(),
             rehome.clone().into(),
         ])
         .await;
     // The moved folder itself was put into the new drive before.
     assert_eq!(committed.bulk, [BulkOutcome { rows: 2, done: true }]);
+    assert_eq!(desk.read_node(top.id).await.map(|node| node.version), Some(2));
     for id in [one.id, two.id] {
-        assert_eq!(desk.read_node(id).await.map(|node| node.drive), Some(to.id));
+        let moved = desk.read_node(id).await.map(|node| (node.drive, node.version));
+        assert_eq!(moved, Some((to.id, 2)), "who read it before must notice");
         let version = desk.catalog.version(id, 1).await.expect("answered");
         assert_eq!(version.map(|version| version.drive), Some(to.id));
     }

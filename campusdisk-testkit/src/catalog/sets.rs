@@ -59,7 +59,7 @@ pub async fn c1_a_set_is_applied_whole_or_not_at_all(catalog: Arc<dyn Catalog>) 
         Bulk::Recount { drive: drive.id }.into(),
     ];
     let mut failing = changes.clone();
-    failing.push(Expect::ParentLive(NodeId::from_u128(u128::MAX)).into());
+    failing.push(Expect::ParentLive(NodeId::from_u128(u128::MAX), drive.id).into());
 
     assert_eq!(desk.refused(failing).await, ErrorKind::NotFound);
     assert_eq!(desk.read_node(file.id).await, None);
@@ -198,9 +198,16 @@ pub async fn c3_each_expectation_fails_with_its_own_kind(catalog: Arc<dyn Catalo
         ),
         (Expect::Absent(RecordKey::Node(file.id)), ErrorKind::AlreadyExists),
         (Expect::NameFree(drive.root, name("a")), ErrorKind::AlreadyExists),
-        (Expect::ParentLive(NodeId::from_u128(9999)), ErrorKind::NotFound),
-        (Expect::ParentLive(file.id), ErrorKind::NotFound),
-        (Expect::ParentLive(bin.id), ErrorKind::NotFound),
+        (
+            Expect::ParentLive(NodeId::from_u128(9999), drive.id),
+            ErrorKind::NotFound,
+        ),
+        (Expect::ParentLive(file.id, drive.id), ErrorKind::NotFound),
+        (Expect::ParentLive(bin.id, drive.id), ErrorKind::NotFound),
+        (
+            Expect::ParentLive(drive.root, DriveId::from_u128(9999)),
+            ErrorKind::Conflict,
+        ),
         (Expect::TreeVersion(drive.id, 1), ErrorKind::Conflict),
         (
             Expect::TreeVersion(DriveId::from_u128(9999), 0),
@@ -221,7 +228,7 @@ pub async fn c3_each_expectation_fails_with_its_own_kind(catalog: Arc<dyn Catalo
         );
     }
     desk.apply(vec![
-        Expect::ParentLive(drive.root).into(),
+        Expect::ParentLive(drive.root, drive.id).into(),
         Expect::NameFree(drive.root, name("bin")).into(),
         Expect::TreeVersion(drive.id, 0).into(),
         Expect::UploadAt(upload.id, 1, 10).into(),
@@ -412,7 +419,7 @@ pub async fn c3_two_moves_at_once_are_one_move(catalog: Arc<dyn Catalog>) {
         moved.version += 1;
         desk.set(vec![
             Expect::TreeVersion(drive.id, 0).into(),
-            Expect::ParentLive(target).into(),
+            Expect::ParentLive(target, drive.id).into(),
             moved.into(),
             Change::Add(Counter::DriveTree(drive.id), 1, Bound::None),
         ])

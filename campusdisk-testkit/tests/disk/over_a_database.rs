@@ -3,6 +3,7 @@
 mod copying;
 mod fixture;
 mod housekeeping;
+mod moved_between;
 mod probe;
 mod quota;
 mod races;

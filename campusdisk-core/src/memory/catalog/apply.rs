@@ -2,7 +2,7 @@
 
 use super::numbers::{self, LARGEST};
 use super::state::State;
-use crate::catalog::record::BlobState;
+use crate::catalog::record::{BlobState, Node, NodeKind};
 use crate::catalog::{BlobStep, Bound, Change, ChangeSet, Committed, Counter, Expect, Extension};
 use crate::storage::{BlobKey, StoreName};
 use crate::{Error, ErrorKind, Result};
@@ -52,13 +52,17 @@ impl State {
                 ErrorKind::AlreadyExists,
                 "the folder has an entry of this name",
             ),
-            Expect::ParentLive(id) => (
-                self.nodes.get(id).is_some_and(|node| {
-                    node.kind == crate::catalog::record::NodeKind::Folder && node.trashed.is_none()
-                }),
-                ErrorKind::NotFound,
-                "the folder is not there",
-            ),
+            Expect::ParentLive(id, drive) => {
+                let is_folder = |node: &&Node| node.kind == NodeKind::Folder && node.trashed.is_none();
+                match self.nodes.get(id).filter(is_folder) {
+                    Some(folder) => (
+                        folder.drive == *drive,
+                        ErrorKind::Conflict,
+                        "the folder was moved to another drive",
+                    ),
+                    None => (false, ErrorKind::NotFound, "the folder is not there"),
+                }
+            }
             Expect::TreeVersion(id, version) => (
                 self.drives
                     .get(id)

@@ -108,7 +108,10 @@ impl State {
         let mut passed: BTreeMap<DriveId, u64> = BTreeMap::new();
         for id in self.subtree(root, Below::All) {
             if self.nodes.get(&id).is_some_and(|node| node.drive != drive) {
-                self.nodes.update(&id, |node| node.drive = drive);
+                self.nodes.update(&id, |node| {
+                    node.drive = drive;
+                    node.version += 1;
+                });
                 rows += 1;
             }
             let numbers: Vec<_> = self
