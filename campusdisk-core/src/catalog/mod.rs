@@ -181,6 +181,25 @@ pub trait Ledger {
     /// Contents without SHA-256, ordered by id, after `after`.
     async fn unhashed(&self, after: Option<ContentId>, limit: u32) -> Result<Vec<ContentId>>;
 
+    /// Contents with an extent in the store, ordered by id, after `after`; with a drive only those that a version of a file in
+    /// it has.
+    async fn contents_in(
+        &self,
+        store: &StoreName,
+        drive: Option<DriveId>,
+        after: Option<ContentId>,
+        limit: u32,
+    ) -> Result<Vec<ContentId>>;
+
+    /// How many contents [`contents_in`](Self::contents_in) lists in all, and the sum of their extents in the store in bytes.
+    async fn sum_in(&self, store: &StoreName, drive: Option<DriveId>) -> Result<(u64, u64)>;
+
+    /// The versions that have a content, ordered by node and number.
+    async fn versions_of(&self, content: ContentId, limit: u32) -> Result<Vec<Version>>;
+
+    /// The stores that have a row of a blob, ordered by name.
+    async fn stores(&self) -> Result<Vec<StoreName>>;
+
     /// A setting.
     async fn setting(&self, key: &str) -> Result<Option<Setting>>;
 

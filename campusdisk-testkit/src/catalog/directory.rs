@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use campusdisk_core::catalog::record::{Member, Role, Subject};
+use campusdisk_core::catalog::record::{Blob, Extent, Member, Role, Subject};
 use campusdisk_core::catalog::{Catalog, Change, RecordKey};
+use campusdisk_core::storage::StoreName;
 use campusdisk_core::{ContentId, DriveId, GroupId, NodeId, ShareId};
 
-use super::desk::{Desk, account, at};
+use super::desk::{Desk, account, at, store};
 
 fn group(text: &str) -> Subject {
     Subject::Group(GroupId::parse(text).expect("cases name groups well"))
@@ -192,6 +193,115 @@ pub async fn m1_contents_without_a_hash_come_page_by_page(catalog: Arc<dyn Catal
     desk.put(known).await;
     let left = desk.catalog.unhashed(None, 100).await.expect("answered");
     assert_eq!(Some(left.as_slice()), expected.get(1..));
+}
+
+pub async fn m1_contents_in_a_store_come_page_by_page_and_are_summed_up(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let (drive, other) = (desk.drive().await, desk.drive().await);
+    let (primary, archive) = (store("primary"), store("archive"));
+    let (mut all, mut of_drive, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for number in 0..12_u64 {
+        let mut content = desk.content(&desk.blob(), number + 1);
+        if number % 4 == 1 {
+            content
+                .extents
+                .iter_mut()
+                .for_each(|extent| extent.store = archive.clone());
+        } else {
+            // Two extents here and one there are one content.
+            let first = content.extents.first().cloned().expect("a content has one");
+            content.extents.push(first.clone());
+            content.extents.push(Extent {
+                store: archive.clone(),
+                ..first
+            });
+            content.size_bytes *= 3;
+            all.push(content.id);
+            bytes += 2 * (number + 1);
+        }
+        let owner = if number % 2 == 0 { &drive } else { &other };
+        let file = desk.file(owner, &format!("{number}"));
+        if number % 4 == 0 {
+            // Two files of it are one content too.
+            of_drive.push(content.id);
+            let copy = desk.file(owner, &format!("copy {number}"));
+            let version = desk.version(&copy, &content);
+            desk.apply(vec![copy.into(), version.into()]).await;
+        } else if number % 2 == 0 {
+            of_drive.push(content.id);
+        }
+        let version = desk.version(&file, &content);
+        desk.apply(vec![file.into(), content.into(), version.into()])
+            .await;
+    }
+    let read = async |drive: Option<DriveId>| {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = desk.catalog.contents_in(&primary, drive, after, 4).await;
+            let page = page.expect("answered");
+            assert!(page.len() <= 4);
+            let Some(last) = page.last() else { break seen };
+            after = Some(*last);
+            seen.extend(page);
+        }
+    };
+    assert_eq!(read(None).await, all);
+    assert_eq!(read(Some(drive.id)).await, of_drive);
+    let sum = async |store: &StoreName, drive| desk.catalog.sum_in(store, drive).await.expect("answered");
+    assert_eq!(sum(&primary, None).await, (9, bytes));
+    assert_eq!(sum(&archive, None).await.0, 12);
+    let even = 2 * (1 + 3 + 5 + 7 + 9 + 11);
+    assert_eq!(sum(&primary, Some(drive.id)).await, (6, even));
+    assert_eq!(sum(&store("elsewhere"), None).await, (0, 0));
+}
+
+pub async fn m1_the_versions_of_a_content_are_found_in_any_drive(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let (drive, other) = (desk.drive().await, desk.drive().await);
+    let (content, another) = (desk.content(&desk.blob(), 3), desk.content(&desk.blob(), 4));
+    desk.apply(vec![content.clone().into(), another.clone().into()])
+        .await;
+    let mut expected = Vec::new();
+    for (owner, number) in [(&drive, 1), (&drive, 2), (&other, 1)] {
+        let file = desk.file(owner, &format!("f{number}"));
+        let mut version = desk.version(&file, &content);
+        version.number = number;
+        let mut later = desk.version(&file, &another);
+        later.number = number + 1;
+        expected.push(version.clone());
+        desk.apply(vec![file.into(), version.into(), later.into()]).await;
+    }
+    expected.sort_by_key(|version| (version.node, version.number));
+    let found = desk.catalog.versions_of(content.id, 100).await.expect("answered");
+    assert_eq!(found, expected);
+    let first = desk.catalog.versions_of(content.id, 2).await.expect("answered");
+    assert_eq!(Some(first.as_slice()), expected.get(..2));
+    let none = desk.catalog.versions_of(ContentId::from_u128(9999), 2).await;
+    assert_eq!(none.expect("answered"), []);
+}
+
+pub async fn m1_stores_with_blobs_are_named_once(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    assert_eq!(desk.catalog.stores().await.expect("answered"), []);
+    let mut last = None;
+    for name in ["primary", "archive", "primary", "mirror", "archive"] {
+        let blob = Blob {
+            store: store(name),
+            ..desk.blob()
+        };
+        last = Some(blob.clone());
+        desk.put(blob).await;
+    }
+    let names = ["archive", "mirror", "primary"].map(store);
+    assert_eq!(desk.catalog.stores().await.expect("answered"), names);
+    let last = last.expect("there are some");
+    desk.apply(vec![Change::Delete(RecordKey::Blob(last.store, last.key))])
+        .await;
+    assert_eq!(
+        desk.catalog.stores().await.expect("answered"),
+        names,
+        "one is left"
+    );
 }
 
 pub async fn m1_shares_of_a_maker_come_newest_first_page_by_page(catalog: Arc<dyn Catalog>) {

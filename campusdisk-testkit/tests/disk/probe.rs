@@ -183,6 +183,15 @@ reads!(Ledger {
     fn blobs_of(store: &StoreName, after: Option<&BlobKey>, limit: u32) -> Vec<Blob>;
     fn uploads_expired(now: Timestamp, limit: u32) -> Vec<Upload>;
     fn unhashed(after: Option<ContentId>, limit: u32) -> Vec<ContentId>;
+    fn contents_in(
+        store: &StoreName,
+        drive: Option<DriveId>,
+        after: Option<ContentId>,
+        limit: u32
+    ) -> Vec<ContentId>;
+    fn sum_in(store: &StoreName, drive: Option<DriveId>) -> (u64, u64);
+    fn versions_of(content: ContentId, limit: u32) -> Vec<Version>;
+    fn stores() -> Vec<StoreName>;
     fn setting(key: &str) -> Option<Setting>;
     fn lease(name: &str) -> Option<Lease>;
     fn events(limit: u32) -> Vec<Event>;

@@ -1,5 +1,7 @@
 //! Reads, as scans and sorts.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::MemoryCatalog;
@@ -306,6 +308,51 @@ impl Ledger for MemoryCatalog {
         }))
     }
 
+    async fn contents_in(
+        &self,
+        store: &StoreName,
+        drive: Option<DriveId>,
+        after: Option<ContentId>,
+        limit: u32,
+    ) -> Result<Vec<ContentId>> {
+        Ok(self.with(|state| {
+            let later = state
+                .contents_in(store, drive)
+                .map(|content| &content.id)
+                .filter(|&&id| after.is_none_or(|after| id > after));
+            page(later, limit)
+        }))
+    }
+
+    async fn sum_in(&self, store: &StoreName, drive: Option<DriveId>) -> Result<(u64, u64)> {
+        Ok(self.with(|state| {
+            state
+                .contents_in(store, drive)
+                .fold((0, 0), |(contents, bytes), content| {
+                    let here = content.extents.iter().filter(|extent| extent.store == *store);
+                    let here: u64 = here.map(|extent| extent.len_bytes).sum();
+                    (contents + 1, bytes + here)
+                })
+        }))
+    }
+
+    async fn versions_of(&self, content: ContentId, limit: u32) -> Result<Vec<Version>> {
+        Ok(self.with(|state| {
+            let of_content = state
+                .versions
+                .values()
+                .filter(|version| version.content == content);
+            page(of_content, limit)
+        }))
+    }
+
+    async fn stores(&self) -> Result<Vec<StoreName>> {
+        Ok(self.with(|state| {
+            let stores: BTreeSet<_> = state.blobs.values().map(|blob| blob.store.clone()).collect();
+            stores.into_iter().collect()
+        }))
+    }
+
     async fn setting(&self, key: &str) -> Result<Option<Setting>> {
         Ok(self.with(|state| state.settings.get(&key.to_owned()).cloned()))
     }
@@ -332,6 +379,23 @@ impl State {
             .filter(|node| node.trashed.is_none())
             .cloned()
             .collect()
+    }
+
+    /// The contents with an extent in the store that a version in the drive has.
+    fn contents_in<'a>(
+        &'a self,
+        store: &'a StoreName,
+        drive: Option<DriveId>,
+    ) -> impl Iterator<Item = &'a Content> {
+        let of_drive = move |id: ContentId| {
+            drive.is_none_or(|drive| {
+                let mut versions = self.versions.values();
+                versions.any(|version| version.content == id && version.drive == drive)
+            })
+        };
+        self.contents.values().filter(move |content| {
+            content.extents.iter().any(|extent| extent.store == *store) && of_drive(content.id)
+        })
     }
 
     /// The node, its folder, and so on up to the root.
