@@ -23,8 +23,9 @@ pub use self::body::ByteBody;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::disk::{
     Admission, Algorithm, AppendOptions, Appended, Appending, CampusDisk, Checksum, Desk, Download,
-    DriveUsage, Listing, NodeUpdate, Place, Put, PutOptions, Putting, ReadGrant, Restore, Seams, ShareFacts,
-    SharePassword, ShareSpec, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
+    DriveUsage, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place, PlacementRule, Put, PutOptions,
+    Putting, ReadGrant, Restore, Seams, Settled, ShareFacts, SharePassword, ShareSpec, Stock, StockSize,
+    Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
 };
 pub use self::entry_name::{EntryName, NameKey};
 pub use self::error::{Error, ErrorKind, Result};

@@ -15,6 +15,10 @@ mod fixture;
 mod housekeeping;
 #[path = "disk/moved_between.rs"]
 mod moved_between;
+#[path = "disk/moving.rs"]
+mod moving;
+#[path = "disk/placement.rs"]
+mod placement;
 #[path = "disk/probe.rs"]
 mod probe;
 #[path = "disk/quota.rs"]

@@ -426,6 +426,7 @@ async fn desks(two: &Two) -> Vec<(CampusDisk, Desk)> {
     for catalog in &two.catalogs {
         let seams = Seams {
             stores: vec![store.clone()],
+            placement: Vec::new(),
             catalog: Arc::new(catalog.clone()),
             identity: Arc::new(identity.clone()),
             events: Arc::new(MemoryEvents::new(10)),

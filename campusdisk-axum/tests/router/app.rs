@@ -112,6 +112,7 @@ pub(crate) async fn disk(identity: Arc<dyn campusdisk_core::Identity>, policy: P
     let info = StoreInfo::new(StoreName::parse("primary").unwrap());
     let seams = Seams {
         stores: vec![Arc::new(MemoryStore::new(info))],
+        placement: Vec::new(),
         catalog: Arc::new(MemoryCatalog::default()),
         identity,
         events: Arc::new(MemoryEvents::new(100)),

@@ -159,6 +159,11 @@ impl Held {
         Ok(())
     }
 
+    /// Where the parts lie.
+    pub(super) fn extents(&self) -> Vec<Extent> {
+        self.parts.iter().map(|part| part.extent.clone()).collect()
+    }
+
     /// The parts, which the caller now attaches.
     pub(super) fn release(self) -> Vec<Part> {
         self.parts

@@ -123,15 +123,8 @@ impl Download {
             None => None,
         };
         let mut chain = Chain {
-            shared: self.shared.clone(),
-            content: self.content.clone(),
-            left: Some(span),
-            body: None,
-            extent: 0,
-            extent_start: 0,
-            tries: 0,
-            watch: None,
             budget,
+            ..Chain::new(self.shared.clone(), self.content.clone(), span)
         };
         if let Some(bytes) = chain.cached(span).await? {
             return chain.pay(bytes.len()).await.map(|()| ByteBody::once(bytes));
@@ -169,6 +162,8 @@ impl Desk {
 pub(super) struct Chain {
     shared: Arc<Shared>,
     content: Arc<Content>,
+    /// Whether the catalog has the content, so that it may have another layout there.
+    in_catalog: bool,
     /// What is still to come, in the content.
     left: Option<Span>,
     body: Option<ByteBody>,
@@ -181,14 +176,42 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// All of some extents, for the service's own work.
+    /// All of a content, for the service's own work.
     pub(super) fn over(shared: Arc<Shared>, content: Arc<Content>) -> ByteBody {
+        Self::whole(shared, content, true)
+    }
+
+    /// All of some extents that are no content's, or not yet.
+    pub(super) fn over_extents(shared: Arc<Shared>, extents: Vec<Extent>) -> ByteBody {
+        let content = Content {
+            id: ContentId::from_u128(0),
+            size_bytes: extents.iter().map(|extent| extent.len_bytes).sum(),
+            crc32: None,
+            sha256: None,
+            created: Timestamp::default(),
+            layout_version: 0,
+            extents,
+            refs: 0,
+        };
+        Self::whole(shared, Arc::new(content), false)
+    }
+
+    fn whole(shared: Arc<Shared>, content: Arc<Content>, in_catalog: bool) -> ByteBody {
         let Some(span) = Span::whole(content.size_bytes) else {
             return ByteBody::empty();
         };
         let chain = Self {
+            in_catalog,
+            ..Self::new(shared, content, span)
+        };
+        chain.into_body(span.len())
+    }
+
+    fn new(shared: Arc<Shared>, content: Arc<Content>, span: Span) -> Self {
+        Self {
             shared,
             content,
+            in_catalog: true,
             left: Some(span),
             body: None,
             extent: 0,
@@ -196,8 +219,7 @@ impl Chain {
             tries: 0,
             watch: None,
             budget: None,
-        };
-        chain.into_body(span.len())
+        }
     }
 
     fn into_body(self, len_bytes: u64) -> ByteBody {
@@ -297,16 +319,8 @@ impl Chain {
         if self.tries >= TRIES {
             return Err(error);
         }
-        // A blob that is gone, or is not what it was, may have been replaced: ask the catalog for the layout of now.
-        match self.shared.catalog.content(self.content.id).await {
-            Ok(Some(content)) if content.layout_version != self.content.layout_version => {
-                self.content = Arc::new(content);
-                (self.extent, self.extent_start) = (0, 0);
-                return Ok(());
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => return Err(Error::not_found().because(error)),
-            Err(_) => return Err(error),
+        if self.in_catalog && self.reload(&error).await? {
+            return Ok(());
         }
         if !error.is_retryable() {
             return Err(error);
@@ -314,6 +328,21 @@ impl Chain {
         tracing::debug!(%error, tries = self.tries, "a download goes on after a failure of the store");
         tokio::time::sleep(PAUSE * 2u32.saturating_pow(self.tries - 1)).await;
         Ok(())
+    }
+
+    /// A blob that is gone, or is not what it was, may have been replaced: asks the catalog for the layout of now, and says whether
+    /// it is another.
+    async fn reload(&mut self, error: &Error) -> Result<bool> {
+        match self.shared.catalog.content(self.content.id).await {
+            Ok(Some(content)) if content.layout_version != self.content.layout_version => {
+                self.content = Arc::new(content);
+                (self.extent, self.extent_start) = (0, 0);
+                Ok(true)
+            }
+            Ok(Some(_)) => Ok(false),
+            Ok(None) => Err(Error::not_found().because(error.clone())),
+            Err(_) => Err(error.clone()),
+        }
     }
 
     async fn pay(&mut self, bytes: usize) -> Result<()> {

@@ -103,6 +103,11 @@ impl Hasher {
         Ok(state)
     }
 
+    /// The state over all bytes, which were the last.
+    pub(super) async fn end(mut self) -> Result<HashState> {
+        self.state().await?.await.map_err(|_| lost())
+    }
+
     /// Compares the checks with all bytes since [`resume`](Self::resume).
     pub(super) async fn check(&mut self) -> Result<()> {
         self.flush().await?;

@@ -68,6 +68,7 @@ impl Intake {
     /// Goes on after bytes with these hashes, of which `tail` are not in a blob yet (but are hashed).
     pub(super) fn begin(
         shared: Arc<Shared>,
+        store: Arc<dyn BlobStore>,
         hash: &HashState,
         tail: Bytes,
         checks: Vec<Checksum>,
@@ -77,7 +78,7 @@ impl Intake {
         let pieces = if tail.is_empty() { Vec::new() } else { vec![tail] };
         Ok(Self {
             hasher: Hasher::resume(shared.spawner.clone(), hash, checks)?,
-            store: shared.primary.clone(),
+            store,
             shared,
             open: Open::Held { pieces, len_bytes },
             closing: None,

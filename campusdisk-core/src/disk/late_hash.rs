@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::download::Chain;
+use super::moving::Pace;
 use super::shared::Shared;
 use crate::catalog::record::Content;
 use crate::catalog::{Expect, RecordKey};
@@ -111,14 +112,14 @@ impl Shared {
     }
 
     /// Reads a content and records its SHA-256.
-    async fn hash_content(self: &Arc<Self>, id: ContentId) -> Result<()> {
+    pub(super) async fn hash_content(self: &Arc<Self>, id: ContentId) -> Result<()> {
         // Another instance may have been faster.
         let unhashed = |content: &Content| content.sha256.is_none();
         let Some(content) = self.catalog.content(id).await?.filter(unhashed) else {
             return Ok(());
         };
         let hash = self
-            .hash_body(Chain::over(self.clone(), Arc::new(content)))
+            .hash_body(Chain::over(self.clone(), Arc::new(content)), &Pace::default())
             .await?;
         loop {
             let Some(content) = self.catalog.content(id).await?.filter(unhashed) else {

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::access::Facts;
 use super::blobs::{Leases, Readers};
 use super::late_hash::LateHashes;
+use super::placement::{Placement, PlacementRule};
 use super::throttle::Throttles;
 use super::upload_writer::Writers;
 use super::watch::Watches;
@@ -26,8 +27,10 @@ use crate::{
 /// The parts a service is made of.
 #[derive(Clone, Debug)]
 pub struct Seams {
-    /// The stores by their names; new bytes go to the first.
+    /// The stores by their names.
     pub stores: Vec<Arc<dyn BlobStore>>,
+    /// Which of them takes which new bytes: that of the first rule that fits, else the first store.
+    pub placement: Vec<PlacementRule>,
     /// The catalog.
     pub catalog: Arc<dyn Catalog>,
     /// Who is who.
@@ -54,6 +57,7 @@ impl Seams {
     ) -> Self {
         Self {
             stores: vec![store],
+            placement: Vec::new(),
             catalog,
             identity,
             events: Arc::new(MemoryEvents::new(1000)),
@@ -75,7 +79,7 @@ pub struct CampusDisk(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) stores: HashMap<StoreName, Arc<dyn BlobStore>>,
-    pub(super) primary: Arc<dyn BlobStore>,
+    pub(super) placement: Placement,
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) identity: Arc<dyn Identity>,
     pub(super) events: Arc<dyn EventSink>,
@@ -108,11 +112,10 @@ impl CampusDisk {
     /// Starts no task; see [`run_background`](Self::run_background).
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) without a store or with two of one name,
+    /// [`InvalidInput`](ErrorKind::InvalidInput) without a store, with two of one name, or without one that the catalog knows blobs of;
     /// [`Conflict`](ErrorKind::Conflict) when a store belongs to another installation, else what catalog and stores say.
     pub async fn open(seams: Seams, policy: Policy) -> Result<Self> {
-        let primary = seams.stores.first().cloned();
-        let primary = primary.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no store is configured"))?;
+        let placement = Placement::new(&seams.stores, seams.placement.clone())?;
         let mut stores = HashMap::new();
         for store in &seams.stores {
             let name = store.info().name.clone();
@@ -127,6 +130,7 @@ impl CampusDisk {
         let installation = installation.parse::<InstallationId>().map_err(|cause| {
             Error::new(ErrorKind::Corrupt, "the installation's id can't be read").because(cause)
         })?;
+        no_store_is_missing(&seams, &stores).await?;
         let ticket_key = setting(&seams, TICKET_KEY, random() + &random()).await?;
         for store in &seams.stores {
             store.claim(installation).await?;
@@ -143,7 +147,7 @@ impl CampusDisk {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stores,
-            primary,
+            placement,
             catalog: seams.catalog,
             identity: seams.identity,
             events: seams.events,
@@ -332,6 +336,19 @@ impl fmt::Debug for Desk {
         f.debug_struct("Desk")
             .field("actor", &self.actor)
             .finish_non_exhaustive()
+    }
+}
+
+/// Refuses to begin without a store that blobs lie in, or are on their way into or out of.
+async fn no_store_is_missing(seams: &Seams, stores: &HashMap<StoreName, Arc<dyn BlobStore>>) -> Result<()> {
+    let used = seams.catalog.stores().await?;
+    match used.into_iter().find(|name| !stores.contains_key(name)) {
+        Some(name) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the store is not configured any more, but blobs lie in it",
+        )
+        .on(name.to_string())),
+        None => Ok(()),
     }
 }
 

@@ -102,6 +102,7 @@ impl Writer {
         let provisional = (!checks.is_empty()).then(|| Held::new(&shared));
         let intake = Intake::begin(
             shared.clone(),
+            shared.store_of(&upload).clone(),
             &upload.hash,
             upload.tail.clone(),
             checks,

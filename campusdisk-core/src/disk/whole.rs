@@ -176,6 +176,7 @@ impl Shared {
         let hash = HashState::begin(self.policy.hash_inline);
         let intake = Intake::begin(
             self.clone(),
+            self.store_for(drive, options.len_bytes).clone(),
             &hash,
             Bytes::new(),
             options.checksums.clone(),

@@ -27,7 +27,10 @@ pub(crate) struct Fixture {
     pub(crate) disk: CampusDisk,
     pub(crate) seams: Seams,
     pub(crate) catalog: Arc<dyn Catalog>,
+    /// Takes new bytes.
     pub(crate) store: Arc<dyn BlobStore>,
+    /// Takes what is moved there.
+    pub(crate) archive: Arc<dyn BlobStore>,
     pub(crate) identity: MemoryIdentity,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) events: MemoryEvents,
@@ -70,6 +73,7 @@ impl Fixture {
         let gates = Gates::default();
         let (catalog, place) = crate::catalog().await;
         let store: Arc<dyn BlobStore> = Arc::new(MemoryStore::new(info).with_piece_bytes(100));
+        let archive: Arc<dyn BlobStore> = Arc::new(MemoryStore::new(archive_info()).with_piece_bytes(70));
         let gated = GatedStore {
             inner: store.clone(),
             gates: gates.clone(),
@@ -83,7 +87,11 @@ impl Fixture {
         let clock = Arc::new(ManualClock::new());
         let events = MemoryEvents::new(1000);
         let seams = Seams {
-            stores: vec![Arc::new(FaultyStore::new(Arc::new(gated), faults.clone()))],
+            stores: vec![
+                Arc::new(FaultyStore::new(Arc::new(gated), faults.clone())),
+                Arc::new(FaultyStore::new(archive.clone(), faults.clone())),
+            ],
+            placement: Vec::new(),
             catalog: Arc::new(probed),
             identity: Arc::new(identity.clone()),
             events: Arc::new(events.clone()),
@@ -98,6 +106,7 @@ impl Fixture {
             seams,
             catalog,
             store,
+            archive,
             identity,
             clock,
             events,
@@ -140,7 +149,7 @@ impl Fixture {
 
     /// Every counter is the sum of what it counts; every content is whole and lies in live blobs that are in the store.
     pub(crate) async fn assert_sound(&self) {
-        let objects = self.objects().await;
+        let (own, moved) = (self.objects().await, objects_of(&*self.archive).await);
         for drive in self.catalog.drives(None, 1000).await.unwrap() {
             let [(used, counted), (reserved, counted_reserved)] =
                 self.disk.check_usage(drive.id).await.unwrap();
@@ -155,7 +164,12 @@ impl Fixture {
                 for extent in &content.extents {
                     let blob = self.catalog.blob(&extent.store, &extent.blob).await.unwrap();
                     assert_eq!(blob.unwrap().state, BlobState::Live);
-                    assert_eq!(objects.get(&extent.blob), Some(&extent.blob_len_bytes));
+                    let store = if extent.store == self.archive.info().name {
+                        &moved
+                    } else {
+                        &own
+                    };
+                    assert_eq!(store.get(&extent.blob), Some(&extent.blob_len_bytes));
                 }
             }
         }
@@ -166,25 +180,22 @@ impl Fixture {
         self.assert_sound().await;
         self.settle().await;
         self.assert_sound().await;
-        let name = &self.store.info().name;
-        let rows = self.catalog.blobs_of(name, None, 100_000).await.unwrap();
-        assert!(
-            rows.iter()
-                .all(|blob| blob.state == BlobState::Live && blob.refs > 0)
-        );
-        let rows: HashSet<_> = rows.iter().map(|blob| blob.key).collect();
-        let objects: HashSet<_> = self.objects().await.into_keys().collect();
-        assert_eq!(rows, objects, "the store holds what the catalog counts as live");
+        for store in [&self.store, &self.archive] {
+            let name = &store.info().name;
+            let rows = self.catalog.blobs_of(name, None, 100_000).await.unwrap();
+            assert!(
+                rows.iter()
+                    .all(|blob| blob.state == BlobState::Live && blob.refs > 0)
+            );
+            let rows: HashSet<_> = rows.iter().map(|blob| blob.key).collect();
+            let objects: HashSet<_> = objects_of(&**store).await.into_keys().collect();
+            assert_eq!(rows, objects, "{name} holds what the catalog counts as live");
+        }
     }
 
     /// The blobs in the store with their lengths.
     pub(crate) async fn objects(&self) -> BTreeMap<BlobKey, u64> {
-        let listed: Vec<_> = self.store.list("", None).collect().await;
-        listed
-            .into_iter()
-            .map(|blob| blob.unwrap())
-            .map(|blob| (blob.key, blob.len_bytes))
-            .collect()
+        objects_of(&*self.store).await
     }
 
     async fn contents(&self, drive: &Drive) -> Vec<Content> {
@@ -207,6 +218,20 @@ impl Fixture {
 
 pub(crate) fn store_info() -> StoreInfo {
     StoreInfo::new(StoreName::parse("primary").unwrap()).with_part_size_bytes(PART_BYTES)
+}
+
+fn archive_info() -> StoreInfo {
+    StoreInfo::new(StoreName::parse("archive").unwrap()).with_part_size_bytes(2 * PART_BYTES + 500)
+}
+
+/// The blobs in a store with their lengths.
+pub(crate) async fn objects_of(store: &dyn BlobStore) -> BTreeMap<BlobKey, u64> {
+    let listed: Vec<_> = store.list("", None).collect().await;
+    listed
+        .into_iter()
+        .map(|blob| blob.unwrap())
+        .map(|blob| (blob.key, blob.len_bytes))
+        .collect()
 }
 
 pub(crate) fn name(text: &str) -> EntryName {

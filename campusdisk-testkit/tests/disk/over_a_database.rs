@@ -4,6 +4,8 @@ mod copying;
 mod fixture;
 mod housekeeping;
 mod moved_between;
+mod moving;
+mod placement;
 mod probe;
 mod quota;
 mod races;

@@ -103,6 +103,7 @@ pub(crate) async fn open_disk(
 ) -> Outcome<CampusDisk> {
     let seams = Seams {
         stores,
+        placement: Vec::new(),
         catalog: records.catalog.clone(),
         identity: Arc::new(identity.clone()),
         events: Arc::new(MemoryEvents::new(config.events.kept)),
