@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::client::{Base, Client};
+use crate::ground::Ground;
 
 /// How long a hall may take to start or end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +29,8 @@ pub struct Hall {
     child: Option<Child>,
     base: Base,
     setup: Option<String>,
+    /// Where it keeps its files and records, unless in its folder.
+    ground: Option<Ground>,
 }
 
 /// What a command said.
@@ -54,11 +57,16 @@ impl Hall {
 
     /// Starts a hall with exactly these settings.
     pub async fn start_configured(config: &str) -> Self {
-        Self::start_in(&std::env::temp_dir(), config).await
+        let ground = Ground::of(config).await;
+        Self::start_on(ground, &std::env::temp_dir(), config).await
     }
 
-    /// Starts a hall with exactly these settings, its folder in this one.
+    /// Starts a hall with exactly these settings, its folder in this one and all it keeps therein.
     pub async fn start_in(place: &Path, config: &str) -> Self {
+        Self::start_on(None, place, config).await
+    }
+
+    async fn start_on(ground: Option<Ground>, place: &Path, config: &str) -> Self {
         let folder = tempfile::tempdir_in(place).expect("a temporary folder");
         std::fs::write(folder.path().join("hall.toml"), config).expect("a configuration");
         let mut hall = Self {
@@ -66,6 +74,7 @@ impl Hall {
             child: None,
             base: Base::default(),
             setup: None,
+            ground,
         };
         hall.restart().await;
         hall
@@ -170,13 +179,7 @@ impl Hall {
 
     /// Runs a command of the hall on the same configuration and data.
     pub fn run(&self, args: &[&str], input: &str) -> Said {
-        let mut command = self.hall();
-        command.args(args).args(self.place());
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the hall's binary");
+        let mut child = self.begin(args);
         // A command that reads nothing may have ended already.
         let _ = child
             .stdin
@@ -189,6 +192,28 @@ impl Hall {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Begins a command, and ends it by SIGKILL after so long; says whether it had ended before.
+    pub async fn run_and_kill(&self, args: &[&str], after: Duration) -> bool {
+        let mut child = self.begin(args);
+        let pid = child.id();
+        let waiting = tokio::task::spawn_blocking(move || child.wait());
+        if tokio::time::timeout(after, waiting).await.is_ok() {
+            return true;
+        }
+        signal(pid, "KILL");
+        false
+    }
+
+    fn begin(&self, args: &[&str]) -> Child {
+        let mut command = self.hall();
+        command.args(args).args(self.place());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("the hall's binary")
     }
 
     /// Runs a command that has to succeed; returns its standard output without the line's end.
@@ -233,6 +258,9 @@ impl Hall {
     fn hall(&self) -> Command {
         let mut command = Command::new(binary());
         command.current_dir(self.folder());
+        if let Some(ground) = &self.ground {
+            command.envs(ground.variables.iter().cloned());
+        }
         command
     }
 

@@ -9,6 +9,7 @@ pub mod between;
 mod bytes;
 mod client;
 pub mod counted;
+pub mod ground;
 mod hall;
 pub mod hdfs;
 pub mod postgres;
@@ -17,7 +18,7 @@ pub mod services;
 mod tus;
 pub mod wait;
 
-pub use self::bytes::{pattern, sha256_hex};
+pub use self::bytes::{hex, pattern, sha256_hex};
 pub use self::client::{Answer, Client};
 pub(crate) use self::hall::signal;
 pub use self::hall::{Hall, Said};

@@ -1,8 +1,10 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
+use campusdisk_core::DriveId;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
@@ -42,6 +44,9 @@ pub(crate) enum Command {
     CheckConfig(Place),
     /// Compares what the database says with what the stores hold.
     Check(Place),
+    /// Shows what the stores hold, moves it and reads it against its hashes, also while the hall runs.
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 /// Where the configuration and the data are.
@@ -160,6 +165,56 @@ pub(crate) struct DemoArgs {
 
 fn language(tag: &str) -> Result<Language, &'static str> {
     Language::parse(tag).ok_or("there are zh-CN and en")
+}
+
+/// What can be done with stores.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Shows what lies in each store.
+    List(Place),
+    /// Moves files from one store to another; people go on reading and writing. Begun again, it goes on where it was.
+    Migrate(MigrateArgs),
+    /// Reads every file and compares its bytes with their hash.
+    Verify(VerifyArgs),
+}
+
+/// What is to be moved where.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The store the files lie in.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) from: String,
+    /// The store they are moved to.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+    /// Only says how much there is to move.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What is to be verified.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The store; every one, unless set.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+}
+
+/// How a job over a store is done.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    /// Only files of this drive, by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) drive: Option<DriveId>,
+    /// Reads no more than so many bytes in a second.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes_per_second: Option<NonZeroU64>,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[cfg(test)]

@@ -49,5 +49,6 @@ async fn run(command: Command) -> Outcome {
         Command::Demo(args) => commands::demo::run(args).await,
         Command::CheckConfig(place) => commands::check_config::run(place.overrides()).await,
         Command::Check(place) => commands::check::run(place.overrides()).await,
+        Command::Store(command) => commands::store::run(command).await,
     }
 }

@@ -91,19 +91,38 @@ pub(crate) async fn open_stores(config: &Config) -> Outcome<Vec<Arc<dyn BlobStor
     Ok(stores)
 }
 
+/// Refuses a configuration without a store that blobs lie in.
+///
+/// # Errors
+/// Which store is missing and what to do, or why that can't be known.
+pub(crate) async fn check_stores_in_use(config: &Config, records: &Records) -> Outcome {
+    let used = records.catalog.stores().await?;
+    match used
+        .iter()
+        .find(|name| !config.stores.contains_key(name.as_str()))
+    {
+        Some(name) => Err(Failure::new(format!(
+            "blobs lie in the store \"{name}\", but there is no [stores.{name}]: bring it back, and move what lies in it with \
+             `hall store migrate --from {name} --to ANOTHER`; `hall store list` says when the configuration may do without it"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Opens the service over its parts.
 ///
 /// # Errors
-/// When a store belongs to another installation or can't be reached.
+/// When a store belongs to another installation or can't be reached, or one that blobs lie in is missing.
 pub(crate) async fn open_disk(
     config: &Config,
     records: &Records,
     identity: &AccountsIdentity,
     stores: Vec<Arc<dyn BlobStore>>,
 ) -> Outcome<CampusDisk> {
+    check_stores_in_use(config, records).await?;
     let seams = Seams {
         stores,
-        placement: Vec::new(),
+        placement: config.storage.rules()?,
         catalog: records.catalog.clone(),
         identity: Arc::new(identity.clone()),
         events: Arc::new(MemoryEvents::new(config.events.kept)),

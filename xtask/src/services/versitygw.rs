@@ -14,6 +14,8 @@ use crate::{net, provision};
 const VERSION: &str = "v1.8.0";
 const ACCESS_KEY: &str = "campusdisk-test";
 const SECRET_KEY: &str = "campusdisk-test-secret";
+/// The bucket that all tests share.
+const BUCKET: &str = "campusdisk-tests";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// The S3 server of every run.
@@ -45,7 +47,8 @@ impl Service for VersityGw {
         let port = net::free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let data = home.join("data");
-        fs::create_dir_all(&data)?;
+        // A folder is a bucket.
+        fs::create_dir_all(data.join(BUCKET))?;
         let daemon = Daemon::new("versitygw", home)
             .with_env("ROOT_ACCESS_KEY", ACCESS_KEY)
             .with_env("ROOT_SECRET_KEY", SECRET_KEY)
@@ -72,6 +75,7 @@ impl Service for VersityGw {
             "access_key": ACCESS_KEY,
             "secret_key": SECRET_KEY,
             "region": "us-east-1",
+            "bucket": BUCKET,
             "pid_file": daemon.pid_file(),
             "start": daemon.start_command(),
         }))

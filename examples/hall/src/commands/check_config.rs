@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 use crate::brand::Brand;
 use crate::config::{Config, Overrides};
 use crate::failure::{Failure, Outcome};
-use crate::parts::{Database, Records};
+use crate::parts::{self, Database, Records};
 
 /// How long one part may take to answer.
 const PART_LIMIT: Duration = Duration::from_secs(30);
@@ -42,6 +42,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
                 Database::Postgres(_) => "answers".to_owned(),
             };
             table.row(&part, reached.map(|_| place).map_err(Failure::from));
+            let in_use = parts::check_stores_in_use(&config, &records).await;
+            table.row("stores in use", in_use.map(|()| "all are there".to_owned()));
             records.database.close().await;
         }
         Err(failure) => table.row(&part, Err(failure)),

@@ -4,4 +4,5 @@ pub(crate) mod account;
 pub(crate) mod check;
 pub(crate) mod check_config;
 pub(crate) mod demo;
+pub(crate) mod store;
 pub(crate) mod token;

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use campusdisk_accounts::AccountsConfig;
 use campusdisk_axum::HttpOptions;
+use campusdisk_core::PlacementRule;
+use campusdisk_core::storage::StoreName;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::database::DatabaseSettings;
@@ -68,14 +70,7 @@ impl Config {
 
     /// Checks what can't be seen from one value alone.
     fn check(&self) -> Outcome {
-        let primary = &self.storage.primary;
-        if !self.stores.contains_key(primary) {
-            let known: Vec<_> = self.stores.keys().map(String::as_str).collect();
-            return Err(Failure::new(format!(
-                "storage.primary names the store \"{primary}\", but under [stores] there is only: {}",
-                known.join(", ")
-            )));
-        }
+        self.storage.check(&self.stores)?;
         self.http.check()?;
         self.database.check()?;
         self.page.check()?;
@@ -241,6 +236,52 @@ pub(crate) enum LogFormat {
 pub(crate) struct StorageSettings {
     pub(crate) primary: String,
     pub(crate) reserve_bytes: u64,
+    pub(crate) placement: Vec<PlacementSettings>,
+}
+
+/// Which files go to another store than the primary one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PlacementSettings {
+    pub(crate) store: String,
+    pub(crate) drives: Vec<String>,
+    pub(crate) min_bytes: Option<u64>,
+    pub(crate) max_bytes: Option<u64>,
+}
+
+impl StorageSettings {
+    /// The rules by which new files are put.
+    ///
+    /// # Errors
+    /// Which rule names what is none.
+    pub(crate) fn rules(&self) -> Outcome<Vec<PlacementRule>> {
+        let rule = |settings: &PlacementSettings| {
+            let drives = settings.drives.iter().map(|drive| drive.parse());
+            let drives = drives.collect::<campusdisk_core::Result<_>>()?;
+            let rule = PlacementRule::to(StoreName::parse(&settings.store)?).with_drives(drives);
+            Ok(rule.with_sizes(settings.min_bytes, settings.max_bytes))
+        };
+        let rules = self.placement.iter().map(rule);
+        let rules = rules.collect::<campusdisk_core::Result<_>>();
+        rules.map_err(|error| Failure::from(error).during("in storage.placement"))
+    }
+
+    fn check(&self, stores: &BTreeMap<String, StoreSettings>) -> Outcome {
+        let known: Vec<_> = stores.keys().map(String::as_str).collect();
+        let named = self
+            .placement
+            .iter()
+            .map(|rule| ("storage.placement", &rule.store));
+        for (key, name) in std::iter::once(("storage.primary", &self.primary)).chain(named) {
+            if !stores.contains_key(name) {
+                return Err(Failure::new(format!(
+                    "{key} names the store \"{name}\", but under [stores] there is only: {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        self.rules().map(drop)
+    }
 }
 
 impl Default for StorageSettings {
@@ -248,6 +289,7 @@ impl Default for StorageSettings {
         Self {
             primary: "primary".to_owned(),
             reserve_bytes: 64 << 20,
+            placement: Vec::new(),
         }
     }
 }

@@ -148,7 +148,23 @@ fn setting(key: &str, value: &Value, usual: Option<&Value>) -> SettingBody {
 }
 
 fn words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        // A rule: what it asks for.
+        Value::Object(fields) => {
+            let asked = fields.iter().filter(|(_, value)| !is_empty(value));
+            let asked: Vec<_> = asked
+                .map(|(key, value)| format!("{key}: {}", words(value)))
+                .collect();
+            asked.join(", ")
+        }
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(" "),
+        value => value.to_string(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// Sorts settings as the sample does.
