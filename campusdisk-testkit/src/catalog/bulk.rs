@@ -372,9 +372,14 @@ pub async fn c7_rehoming_passes_nodes_versions_and_usage_on(catalog: Arc<dyn Cat
     // The moved folder itself was put into the new drive before.
     assert_eq!(committed.bulk, [BulkOutcome { rows: 2, done: true }]);
     assert_eq!(desk.read_node(top.id).await.map(|node| node.version), Some(2));
-    for id in [one.id, two.id] {
+    // The second was deleted, which raised its version before.
+    for (id, version) in [(one.id, 2), (two.id, 3)] {
         let moved = desk.read_node(id).await.map(|node| (node.drive, node.version));
-        assert_eq!(moved, Some((to.id, 2)), "who read it before must notice");
+        assert_eq!(
+            moved,
+            Some((to.id, version)),
+            "who read it before the move must notice"
+        );
         let version = desk.catalog.version(id, 1).await.expect("answered");
         assert_eq!(version.map(|version| version.drive), Some(to.id));
     }
