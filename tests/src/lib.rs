@@ -12,6 +12,7 @@ pub mod counted;
 mod hall;
 pub mod hdfs;
 pub mod postgres;
+pub mod process;
 mod raw;
 pub mod services;
 mod tus;
