@@ -14,6 +14,7 @@ pub mod hdfs;
 pub mod postgres;
 pub mod process;
 mod raw;
+pub mod s3;
 pub mod services;
 mod tus;
 pub mod wait;
