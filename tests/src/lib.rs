@@ -11,6 +11,7 @@ mod client;
 pub mod counted;
 mod hall;
 pub mod hdfs;
+pub mod http_between;
 pub mod postgres;
 pub mod process;
 mod raw;
