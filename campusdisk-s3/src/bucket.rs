@@ -1,22 +1,26 @@
 //! The bucket as every part of the store sees it: its client, and where in it things lie.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use campusdisk_core::storage::{BlobKey, StoreInfo};
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, ObjectStoreExt, RetryConfig};
+use object_store::{Attribute, ClientOptions, GetOptions, ObjectStore};
 
-use crate::S3Config;
 use crate::config::S3Credentials;
 use crate::error::Failure;
+use crate::retry;
+use crate::{S3Config, S3Encryption};
 
 /// S3 takes no more parts for one object.
 const MAX_PARTS: u64 = 10_000;
 
 /// S3 takes no longer object.
 const MAX_OBJECT_BYTES: u64 = 5 << 40;
+
+/// The metadata that says who wrote an object. Letters only: Azure takes nothing else.
+pub(crate) const MARK: Attribute = Attribute::Metadata(Cow::Borrowed("campusdiskwriter"));
 
 /// Says whose the prefix is.
 const IDENTITY: &str = "campusdisk-identity";
@@ -72,10 +76,17 @@ impl Bucket {
         (self.path(&key) == *path).then_some(key)
     }
 
-    /// The length of the object at `path`, or `None` where there is none.
-    pub(crate) async fn length(&self, path: &Path) -> Result<Option<u64>, Failure> {
-        match self.objects.head(path).await.map_err(Failure::from) {
-            Ok(meta) => Ok(Some(meta.size)),
+    /// What lies at `path`, or `None` where there is nothing.
+    pub(crate) async fn stored(&self, path: &Path) -> Result<Option<Stored>, Failure> {
+        let head = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        match self.objects.get_opts(path, head).await.map_err(Failure::from) {
+            Ok(answer) => Ok(Some(Stored {
+                len_bytes: answer.meta.size,
+                mark: answer.attributes.get(&MARK).map(|mark| mark.as_ref().to_owned()),
+            })),
             Err(failure) if failure.kind() == campusdisk_core::ErrorKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -90,6 +101,14 @@ impl Bucket {
     pub(crate) fn store_subject(&self) -> String {
         format!("store {}", self.info.name)
     }
+}
+
+/// What the server says about an object.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) len_bytes: u64,
+    /// Who wrote it, where the server keeps metadata.
+    pub(crate) mark: Option<String>,
 }
 
 /// How long to wait for what, as the client of `object_store` takes it.
@@ -118,6 +137,14 @@ pub(crate) fn amazon(config: &S3Config) -> Result<AmazonS3, Failure> {
         Some(endpoint) => builder.with_endpoint(endpoint),
         None => builder,
     };
+    let builder = match &config.encryption {
+        S3Encryption::Unasked => builder,
+        S3Encryption::ServerKeys => {
+            let setting = "aws_server_side_encryption".parse().map_err(Failure::from)?;
+            builder.with_config(setting, "AES256")
+        }
+        S3Encryption::Kms { key_id } => builder.with_sse_kms_encryption(key_id),
+    };
     builder
         .with_bucket_name(&config.bucket)
         .with_region(&config.region)
@@ -128,11 +155,7 @@ pub(crate) fn amazon(config: &S3Config) -> Result<AmazonS3, Failure> {
             S3ConditionalPut::Disabled
         })
         .with_client_options(client_options(config))
-        .with_retry(RetryConfig {
-            backoff: BackoffConfig::default(),
-            max_retries: config.max_retries,
-            retry_timeout: config.read_timeout,
-        })
+        .with_retry(retry::of_requests(config))
         .build()
         .map_err(Failure::from)
 }

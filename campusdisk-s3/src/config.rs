@@ -39,8 +39,17 @@ pub struct S3Config {
     /// How long the server may say nothing: between pieces of an answer, and from the start of a request to the first
     /// byte of its answer, sending included. There is no limit on a whole transfer. Default 30 s.
     pub read_timeout: Duration,
-    /// How often a request is sent again when the server can't be reached or answers 5xx. Default 3.
+    /// How often at most a request is sent again when the server can't be reached, does not answer or answers 5xx, and a
+    /// body that broke off is asked for again without a byte in between. Default 10.
     pub max_retries: usize,
+    /// How long it is tried again, from the first try or from when a body broke off. Default 15 s: a server may restart meanwhile.
+    ///
+    /// So where nothing but 5xx is answered, reading ends in `Unavailable` after this and some 2 s, and writing, which looks
+    /// once more whether the server did as asked, after twice that; where nothing is answered, both end after twice
+    /// `read_timeout`.
+    pub retry_timeout: Duration,
+    /// How the server is told to encrypt what it stores. Default: not told, so the bucket's own setting holds.
+    pub encryption: S3Encryption,
     /// Blobs up to this, or up to one part, go in one PUT and are in memory until it ends. Default 8 MiB.
     pub single_put_max_bytes: u64,
     /// The size of the parts of longer ones, at least 5 MiB. Default 8 MiB.
@@ -51,6 +60,22 @@ pub struct S3Config {
     pub conditional_put: bool,
     /// How large the parts of an upload should be, as [`StoreInfo`](campusdisk_core::storage::StoreInfo) says it. Default 64 MiB.
     pub part_size_bytes: u64,
+}
+
+/// How the server is told to encrypt what it stores.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum S3Encryption {
+    /// It is told nothing.
+    #[default]
+    Unasked,
+    /// With keys of the server's own (SSE-S3, `AES256`).
+    ServerKeys,
+    /// With a key of the key management service (SSE-KMS, `aws:kms`).
+    Kms {
+        /// Which one.
+        key_id: String,
+    },
 }
 
 /// How requests are signed.
@@ -109,7 +134,9 @@ impl S3Config {
             allow_http: false,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),
-            max_retries: 3,
+            max_retries: 10,
+            retry_timeout: Duration::from_secs(15),
+            encryption: S3Encryption::default(),
             single_put_max_bytes: 8 * MIB,
             multipart_bytes: 8 * MIB,
             parts_in_flight: 4,
@@ -153,6 +180,13 @@ impl S3Config {
         self
     }
 
+    /// Sets how the server is told to encrypt.
+    #[must_use]
+    pub fn with_encryption(mut self, encryption: S3Encryption) -> Self {
+        self.encryption = encryption;
+        self
+    }
+
     /// Refuses what S3 would refuse later, or what would make blobs land where nobody looks.
     pub(crate) fn check(&self) -> Result<()> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -180,6 +214,11 @@ impl S3Config {
                 "single_put_max_bytes",
                 "one PUT takes at most 5 GiB",
             ));
+        }
+        if let S3Encryption::Kms { key_id } = &self.encryption
+            && key_id.is_empty()
+        {
+            return Err(Error::invalid("encryption", "the key must be named"));
         }
         if self.parts_in_flight == 0 {
             return Err(Error::invalid(

@@ -113,6 +113,15 @@ const CODES: [(&str, ErrorKind, &str); 9] = [
     ),
 ];
 
+/// What the client says of an answer that is about other bytes than were asked for.
+const OTHER_BYTES: [&str; 5] = [
+    "Received non-partial response",
+    "Content-Range header not present",
+    "Failed to parse value for CONTENT_RANGE",
+    "Wanted range starting at",
+    "Requested ",
+];
+
 const DENIED: &str = "the credentials may not do this (credentials, and the bucket's policy)";
 const UNREACHED: &str = "the server can't be reached or broke off (endpoint, connect_timeout, read_timeout)";
 
@@ -156,6 +165,10 @@ fn classify_generic(error: &object_store::Error, text: &str) -> (ErrorKind, &'st
         None if text.contains("redirect without LOCATION") => (
             ErrorKind::Internal,
             "the server sends elsewhere (endpoint, region)",
+        ),
+        None if OTHER_BYTES.iter().any(|says| text.contains(says)) => (
+            ErrorKind::Corrupt,
+            "the server answered with other bytes than it was asked for",
         ),
         None if text.contains("AccessDenied") => (ErrorKind::Denied, DENIED),
         None if text.contains("InternalError") => (ErrorKind::Unavailable, "the server can't answer now"),
@@ -260,6 +273,11 @@ mod tests {
             (answered("400 Bad Request"), ErrorKind::Internal),
             (answered("301 Moved Permanently"), ErrorKind::Internal),
             (generic("Error deleting ab: code AccessDenied"), ErrorKind::Denied),
+            (generic("Requested 0..9, got 1..9"), ErrorKind::Corrupt),
+            (
+                generic("Received non-partial response when range requested"),
+                ErrorKind::Corrupt,
+            ),
             (generic("something new"), ErrorKind::Internal),
         ];
         for (error, kind) in table {

@@ -7,8 +7,12 @@
 //!   key is taken (`If-None-Match: *`). A longer one is a multipart upload with a few parts in flight; there the
 //!   server is asked by HEAD before, since not every server honours the header on completion. Keys are random and used
 //!   once, so nothing but a test ever sees the difference.
-//! * After every commit a HEAD compares the length.
-//! * A span is one GET, streamed. When its connection breaks, the rest is asked for from where it stopped.
+//! * Every object carries the mark of its writer as metadata. After every commit a HEAD compares length and mark, and when
+//!   the answer to a PUT or to the completion was lost, it tells whether the server did as asked. Nothing is taken from
+//!   the ETag or from checksums, which servers leave out.
+//! * A span is one GET, streamed. When its connection breaks, the rest is asked for from where it stopped. An answer about
+//!   other bytes, or about an object of another length, is [`Corrupt`](campusdisk_core::ErrorKind::Corrupt).
+//! * What the server can't answer is tried again for [`retry_timeout`](S3Config::retry_timeout), so it may restart meanwhile.
 //! * Writers that die leave multipart uploads, which show nowhere but cost space. [`tidy`](campusdisk_core::storage::BlobStore::tidy)
 //!   finds them on stores made by [`S3Store::connect`]; a lifecycle rule on the bucket (`AbortIncompleteMultipartUpload`)
 //!   does the same where the server has it. A store made by [`S3Store::over`] knows no such list and tidies nothing.
@@ -33,9 +37,10 @@ mod config;
 mod error;
 mod list;
 mod reader;
+mod retry;
 mod store;
 mod tidy;
 mod writer;
 
-pub use self::config::{S3Config, S3Credentials};
+pub use self::config::{S3Config, S3Credentials, S3Encryption};
 pub use self::store::S3Store;

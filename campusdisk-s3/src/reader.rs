@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,14 +13,9 @@ use object_store::{GetOptions, GetRange, ObjectStore};
 
 use crate::bucket::Bucket;
 use crate::error::Failure;
+use crate::retry::Tries;
 
 const READ: &str = "read blob";
-
-/// How often a GET is taken up again without a byte in between.
-const MAX_FRUITLESS: u32 = 4;
-
-/// How long to wait before that; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 type Pieces = BoxStream<'static, Result<Bytes, Failure>>;
 
@@ -54,7 +48,7 @@ impl S3Reader {
     async fn begin(&self, span: Span) -> Result<Pieces, Failure> {
         if span.end() > self.blob.len_bytes {
             let path = self.bucket.path(&self.blob.key);
-            if self.bucket.length(&path).await?.is_none() {
+            if self.bucket.stored(&path).await?.is_none() {
                 return Err(Failure::new(ErrorKind::NotFound, "there is no such object"));
             }
             let says = format!("bytes up to {} were asked of {}", span.end(), self.blob.len_bytes);
@@ -73,7 +67,7 @@ impl BlobReader for S3Reader {
             reader: self.clone(),
             pieces: Some(pieces),
             rest: span.range(),
-            fruitless: 0,
+            tries: None,
         };
         Ok(ByteBody::stream(span.len(), transfer.into_stream()))
     }
@@ -84,7 +78,8 @@ struct Transfer {
     reader: S3Reader,
     pieces: Option<Pieces>,
     rest: Range<u64>,
-    fruitless: u32,
+    /// Since it broke off, until the next byte.
+    tries: Option<Tries>,
 }
 
 impl Transfer {
@@ -108,17 +103,18 @@ impl Transfer {
             let failure = match self.try_next().await {
                 Ok(piece) => {
                     self.rest.start += piece.len() as u64;
-                    self.fruitless = 0;
+                    self.tries = None;
                     return Ok(piece);
                 }
                 Err(failure) => failure,
             };
             self.pieces = None;
-            if failure.kind() != ErrorKind::Unavailable || self.fruitless == MAX_FRUITLESS {
+            let config = &self.reader.bucket.config;
+            let tries = self.tries.get_or_insert_with(|| Tries::new(config));
+            let goes_on = failure.kind() == ErrorKind::Unavailable && tries.again().await;
+            if !goes_on {
                 return Err(failure);
             }
-            tokio::time::sleep(FIRST_PAUSE * (1 << self.fruitless)).await;
-            self.fruitless += 1;
             tracing::debug!(key = %self.reader.blob.key, at = self.rest.start, "read is taken up again");
         }
     }

@@ -12,12 +12,13 @@ use serde::Deserialize;
 
 use crate::bucket::{self, Bucket};
 use crate::error::Failure;
+use crate::retry::Tries;
 
 /// How long the signed address of the list works.
 const ADDRESS_LASTS: Duration = Duration::from_secs(60);
 
 /// S3's `ListMultipartUploadsResult`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listing {
     #[serde(default)]
@@ -44,7 +45,7 @@ pub(crate) async fn tidy(bucket: &Bucket, older_than: Duration) -> Result<u64, F
     let mut aborted = 0;
     let mut markers = Vec::new();
     loop {
-        let listing = list(bucket, markers).await?;
+        let listing = list_patiently(bucket, &markers).await?;
         for upload in &listing.upload {
             let Some(path) = leftover(bucket, upload, latest)? else {
                 continue;
@@ -88,6 +89,16 @@ fn leftover(bucket: &Bucket, upload: &Upload, latest: Timestamp) -> Result<Optio
     Ok((initiated <= latest).then_some(path))
 }
 
+async fn list_patiently(bucket: &Bucket, markers: &[(String, String)]) -> Result<Listing, Failure> {
+    let mut tries = Tries::new(&bucket.config);
+    loop {
+        match list(bucket, markers.to_vec()).await {
+            Err(failure) if failure.kind() == ErrorKind::Unavailable && tries.again().await => {}
+            listed => return listed,
+        }
+    }
+}
+
 /// One page of the list, which `object_store` has no call for, by an address it signs.
 async fn list(bucket: &Bucket, markers: Vec<(String, String)>) -> Result<Listing, Failure> {
     let Some(amazon) = &bucket.amazon else {
@@ -117,11 +128,22 @@ async fn list(bucket: &Bucket, markers: Vec<(String, String)>) -> Result<Listing
     let answer = client.execute(request).await?;
     let status = answer.status();
     let text = answer.into_body().bytes().await?;
-    if !status.is_success() {
-        let says = format!("the server answered {status} when asked for its multipart uploads");
-        return Err(Failure::new(ErrorKind::Unavailable, says));
+    let asked = "when asked for its multipart uploads";
+    match status.as_u16() {
+        200..=299 => parse(&text),
+        405 | 501 => {
+            tracing::warn!(store = %bucket.info.name, "the server lists no multipart uploads: a rule of the bucket must end them");
+            Ok(Listing::default())
+        }
+        401 | 403 => {
+            let says = format!("the server answered {status} {asked} (credentials, and the bucket's policy)");
+            Err(Failure::new(ErrorKind::Denied, says))
+        }
+        _ => Err(Failure::new(
+            ErrorKind::Unavailable,
+            format!("the server answered {status} {asked}"),
+        )),
     }
-    parse(&text)
 }
 
 fn parse(text: &Bytes) -> Result<Listing, Failure> {

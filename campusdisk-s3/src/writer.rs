@@ -7,14 +7,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use campusdisk_core::storage::{BlobFacts, BlobKey, BlobWriter, CreateOptions};
-use campusdisk_core::{ErrorKind, Result};
+use campusdisk_core::{ErrorKind, IdSource, RandomIds, Result};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{
+    Attributes, MultipartUpload, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, MARK};
 use crate::error::Failure;
+use crate::retry::Tries;
 
 const WRITE: &str = "write blob";
 
@@ -24,6 +27,8 @@ pub(crate) struct S3Writer {
     bucket: Arc<Bucket>,
     key: BlobKey,
     path: Path,
+    /// What its objects carry, so that they are known as its own when an answer was lost.
+    mark: String,
     waiting: Waiting,
     written_bytes: u64,
     /// Above how many waiting bytes the blob is sent in parts.
@@ -45,6 +50,7 @@ impl S3Writer {
             path: bucket.path(&key),
             bucket,
             key,
+            mark: format!("{:032x}", RandomIds.random()),
             waiting: Waiting::default(),
             written_bytes: 0,
             single_put_max_bytes,
@@ -90,7 +96,7 @@ impl S3Writer {
         let limit = self.bucket.config.parts_in_flight;
         let parts = match &mut self.parts {
             Some(parts) => parts,
-            none => none.insert(Parts::begin(&self.bucket, &self.path).await?),
+            none => none.insert(Parts::begin(&self.bucket, &self.path, marked(&self.mark)).await?),
         };
         parts.wait_below(limit).await?;
         parts.send(part);
@@ -115,52 +121,122 @@ impl S3Writer {
     }
 
     async fn put(&mut self, payload: PutPayload) -> Result<(), Failure> {
+        let mut tries = Tries::new(&self.bucket.config);
+        loop {
+            let failure = match self.try_put(payload.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            match failure.kind() {
+                ErrorKind::AlreadyExists | ErrorKind::Unavailable => {}
+                _ => return Err(failure),
+            }
+            // An earlier try may have arrived, though its answer did not.
+            let failure = match self.found().await {
+                Ok(Found::Own { .. }) => return Ok(()),
+                Ok(Found::Others) => return Err(taken()),
+                // Here anything without a mark may be another's.
+                Ok(Found::Unmarked { .. }) => return Err(failure),
+                Ok(Found::Nothing) => failure,
+                // Nobody knows then, and another PUT does no harm: it has the same bytes and mark.
+                Err(unknown) => unknown,
+            };
+            if !tries.again().await {
+                return Err(failure);
+            }
+        }
+    }
+
+    async fn try_put(&mut self, payload: PutPayload) -> Result<(), Failure> {
         let mode = if self.bucket.config.conditional_put {
             PutMode::Create
         } else {
             self.check_free().await?;
             PutMode::Overwrite
         };
-        self.bucket
-            .objects
-            .put_opts(&self.path, payload, mode.into())
-            .await?;
+        let options = PutOptions {
+            mode,
+            attributes: marked(&self.mark),
+            ..PutOptions::default()
+        };
+        self.bucket.objects.put_opts(&self.path, payload, options).await?;
         Ok(())
     }
 
     async fn complete(&mut self) -> Result<(), Failure> {
-        if let Some(parts) = &mut self.parts {
-            parts.wait_below(1).await?;
-        }
+        let Some(parts) = &mut self.parts else {
+            return Ok(());
+        };
+        parts.wait_below(1).await?;
         // Completion overwrites on some servers whatever the headers say, so the key is looked at before.
         self.check_free().await?;
-        if let Some(parts) = &mut self.parts {
-            parts.upload.complete().await?;
+        let Some(parts) = &mut self.parts else {
+            return Ok(());
+        };
+        let completed = parts.upload.complete().await;
+        if let Err(error) = completed {
+            // The client sends it again by itself, and a server that did as asked the first time knows no such upload then.
+            let own = matches!(self.found().await, Ok(Found::Own { .. }));
+            if !own {
+                return Err(if_gone(error.into()));
+            }
         }
         self.parts = None;
         Ok(())
     }
 
     async fn check_free(&mut self) -> Result<(), Failure> {
-        match self.bucket.length(&self.path).await? {
-            Some(_) => Err(Failure::new(ErrorKind::AlreadyExists, "the key is taken")),
+        match self.bucket.stored(&self.path).await? {
+            Some(_) => Err(taken()),
             None => Ok(()),
         }
     }
 
+    /// What lies under the key, as far as it concerns this writer.
+    async fn found(&mut self) -> Result<Found, Failure> {
+        let Some(stored) = self.bucket.stored(&self.path).await? else {
+            return Ok(Found::Nothing);
+        };
+        let len_bytes = stored.len_bytes;
+        Ok(match stored.mark {
+            Some(mark) if mark == self.mark => Found::Own { len_bytes },
+            Some(_) => Found::Others,
+            None => Found::Unmarked { len_bytes },
+        })
+    }
+
     async fn check_stored(&mut self) -> Result<(), Failure> {
-        let stored = self.bucket.length(&self.path).await?;
-        if stored == Some(self.written_bytes) {
-            return Ok(());
-        }
-        // Nobody may find it: it was never acknowledged.
-        self.bucket.objects.delete(&self.path).await?;
-        let says = format!(
-            "{} bytes were sent, the server has {stored:?}",
-            self.written_bytes
-        );
+        let says = match self.found().await? {
+            Found::Own { len_bytes } | Found::Unmarked { len_bytes } => {
+                if len_bytes == self.written_bytes {
+                    return Ok(());
+                }
+                // Nobody may find it: it was never acknowledged.
+                self.bucket.objects.delete(&self.path).await?;
+                format!(
+                    "{} bytes were sent, the server has {len_bytes}",
+                    self.written_bytes
+                )
+            }
+            Found::Others => return Err(taken()),
+            Found::Nothing => format!("{} bytes were sent, the server has none", self.written_bytes),
+        };
         Err(Failure::new(ErrorKind::Corrupt, says))
     }
+}
+
+/// What lies under a writer's key.
+enum Found {
+    Nothing,
+    Own {
+        len_bytes: u64,
+    },
+    /// Another writer's.
+    Others,
+    /// Anybody's: this server keeps no metadata.
+    Unmarked {
+        len_bytes: u64,
+    },
 }
 
 #[async_trait]
@@ -212,9 +288,13 @@ struct Parts {
 }
 
 impl Parts {
-    async fn begin(bucket: &Bucket, path: &Path) -> Result<Self, Failure> {
+    async fn begin(bucket: &Bucket, path: &Path, attributes: Attributes) -> Result<Self, Failure> {
+        let options = PutMultipartOptions {
+            attributes,
+            ..PutMultipartOptions::default()
+        };
         Ok(Self {
-            upload: bucket.objects.put_multipart(path).await?,
+            upload: bucket.objects.put_multipart_opts(path, options).await?,
             under_way: JoinSet::new(),
         })
     }
@@ -229,7 +309,7 @@ impl Parts {
     async fn wait_below(&mut self, limit: usize) -> Result<(), Failure> {
         while self.under_way.len() >= limit {
             match self.under_way.join_next().await {
-                Some(Ok(sent)) => sent?,
+                Some(Ok(sent)) => sent.map_err(if_gone)?,
                 Some(Err(_)) => return Err(Failure::new(ErrorKind::Internal, "the task of a part broke")),
                 None => break,
             }
@@ -283,6 +363,25 @@ impl Waiting {
         }
         self.len_bytes -= len_bytes;
         taken.into_iter().collect()
+    }
+}
+
+fn marked(mark: &str) -> Attributes {
+    Attributes::from_iter([(MARK, mark.to_owned())])
+}
+
+fn taken() -> Failure {
+    Failure::new(ErrorKind::AlreadyExists, "the key is taken")
+}
+
+/// A missing upload is no missing blob: whoever writes may begin again.
+fn if_gone(failure: Failure) -> Failure {
+    match failure.kind() {
+        ErrorKind::NotFound => Failure::new(
+            ErrorKind::Unavailable,
+            "the multipart upload is gone: a rule of the bucket, or another hall, aborted it",
+        ),
+        _ => failure,
     }
 }
 

@@ -39,17 +39,13 @@ struct State {
 impl Between {
     /// Begins to pass on to the server at this port of the loopback address.
     pub async fn start(to: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
         let state = Arc::new(State::default());
         let own = Arc::clone(&state);
-        let task = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let state = Arc::clone(&own);
-                // How a connection ends is what the client is tested with.
-                tokio::spawn(async move { pass_on(client, to, &state).await });
-            }
-        });
+        let (port, task) = listen(move |client| {
+            let state = Arc::clone(&own);
+            async move { pass_on(client, to, &state).await }
+        })
+        .await;
         Self { port, state, task }
     }
 
@@ -90,6 +86,22 @@ impl State {
         self.cuts.fetch_add(u32::from(cut.is_some()), Ordering::SeqCst);
         cut
     }
+}
+
+/// Takes connections on a free port of the loopback address, each on a task of its own, until the listening task is aborted.
+pub(crate) async fn listen<F>(pass_on: impl Fn(TcpStream) -> F + Send + 'static) -> (u16, JoinHandle<()>)
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    let task = tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            // How a connection ends is what the client is tested with.
+            tokio::spawn(pass_on(client));
+        }
+    });
+    (port, task)
 }
 
 async fn pass_on(mut client: TcpStream, to: u16, state: &State) -> io::Result<()> {

@@ -1,14 +1,14 @@
 //! The common HDFS cluster, node by node: who is alive, who is connected, and how to kill, pause and restart each.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::ops::Deref;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::process::Process;
 use crate::services::{endpoint, text};
-use crate::signal;
 use crate::wait::until_within;
 
 /// How long nodes have to come up again, and the cluster to get where a test waits for it.
@@ -76,7 +76,7 @@ impl HdfsCluster {
     /// # Panics
     /// When it doesn't.
     pub fn set_safe_mode(&self, change: &str) {
-        let words = &self.name_node.start;
+        let words = self.name_node.command();
         let class_path = words.iter().skip_while(|word| *word != "-cp").nth(1);
         let done = Command::new("java")
             .args(["-cp", class_path.expect("Java has a class path")])
@@ -175,91 +175,25 @@ pub struct HdfsNode {
     /// Where it transfers blocks, as `IP:port`; empty for the NameNode.
     pub transfer: String,
     http: String,
-    pid_file: PathBuf,
-    start: Vec<String>,
+    process: Process,
 }
 
 impl HdfsNode {
     fn of(found: &Value) -> Self {
-        let word = |word: &Value| word.as_str().expect("a word of the command").to_owned();
         let optional = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
         Self {
             transfer: optional("transfer"),
             http: optional("http"),
-            pid_file: text(found, "pid_file").into(),
-            start: found["start"]
-                .as_array()
-                .expect("there is a command to start it")
-                .iter()
-                .map(word)
-                .collect(),
+            process: Process::of(found),
         }
     }
+}
 
-    /// Ends it at once (SIGKILL) and waits until it is gone.
-    ///
-    /// # Panics
-    /// When it was not running.
-    pub fn kill(&self) {
-        assert!(self.is_running() && signal(self.pid(), "KILL"), "{self:?} ran");
-        while self.is_running() {
-            std::thread::yield_now();
-        }
-    }
+impl Deref for HdfsNode {
+    type Target = Process;
 
-    /// Pauses it (SIGSTOP): its connections stay, and nobody answers.
-    ///
-    /// # Panics
-    /// When it was not running.
-    pub fn pause(&self) {
-        assert!(self.is_running() && signal(self.pid(), "STOP"), "{self:?} ran");
-        while self.state() != Some('T') {
-            std::thread::yield_now();
-        }
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        signal(self.pid(), "CONT");
-    }
-
-    /// Whether its process is there, be it paused.
-    pub fn is_running(&self) -> bool {
-        self.state().is_some_and(|state| state != 'Z')
-    }
-
-    async fn start(&self) {
-        let before = fs::read_to_string(&self.pid_file).ok();
-        let mut command = Command::new(&self.start[0]);
-        let mut child = command
-            .args(&self.start[1..])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the launcher starts");
-        // It outlives this process, unless a test kills it again.
-        std::thread::spawn(move || child.wait());
-        until(&format!("the start of {self:?}"), async || {
-            fs::read_to_string(&self.pid_file).ok() != before && self.is_running()
-        })
-        .await;
-    }
-
-    /// The letter of its state, if the process of the pid file is there and not a later one with its number.
-    fn state(&self) -> Option<char> {
-        let text = fs::read_to_string(&self.pid_file).ok()?;
-        let (pid, start_ticks) = text.trim().split_once(' ')?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        // The name ends field 2; the state is field 3, the start time field 22.
-        (fields.get(19) == Some(&start_ticks)).then(|| fields.first()?.chars().next())?
-    }
-
-    fn pid(&self) -> u32 {
-        let text = fs::read_to_string(&self.pid_file).expect("there is a pid file");
-        let pid = text.split_whitespace().next().and_then(|pid| pid.parse().ok());
-        pid.expect("it holds a pid")
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 

@@ -1,11 +1,11 @@
 //! Schemas on the real PostgreSQL, one for each test, and the server's process.
 
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
+use crate::process::Process;
 use crate::services::{endpoint, text};
 
 /// A schema with nothing in it; dropped with everything in it when this is.
@@ -94,58 +94,7 @@ impl Drop for Schema {
     }
 }
 
-/// The server's process.
-#[derive(Debug)]
-pub struct Server {
-    pid_file: String,
-    start: Vec<String>,
-}
-
-impl Server {
-    /// The one that the tests share: who stops it stops it for all tests of the same process.
-    pub fn shared() -> Self {
-        let server = endpoint("/postgres");
-        let words = server["start"].as_array().into_iter().flatten();
-        Self {
-            pid_file: text(&server, "pid_file").to_owned(),
-            start: words
-                .filter_map(|word| word.as_str().map(str::to_owned))
-                .collect(),
-        }
-    }
-
-    /// Sends a signal: `INT` ends all sessions and stops, `QUIT` stops at once, as a crash does.
-    pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args(["-s", signal, &self.pid()]).status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "the server got no SIG{signal}"
-        );
-    }
-
-    /// Whether the process is there.
-    pub fn runs(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
-        // The state follows the name in brackets; a zombie has ended.
-        stat.is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
-    }
-
-    /// Starts it again, after it stopped; it takes connections a little later.
-    pub fn start(&self) {
-        let (program, args) = self.start.split_first().expect("a command");
-        let mut server = Command::new(program)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        // It outlives this process, unless it is stopped again before.
-        std::thread::spawn(move || server.wait());
-    }
-
-    fn pid(&self) -> String {
-        let text = std::fs::read_to_string(&self.pid_file).expect("the server's pid file");
-        text.split(' ').next().unwrap_or_default().to_owned()
-    }
+/// The server that the tests share: who stops it stops it for all tests of the same process.
+pub fn server() -> Process {
+    Process::of(&endpoint("/postgres"))
 }

@@ -35,6 +35,11 @@ pub(crate) async fn until_within(limit: Duration, what: &str, mut holds: impl As
     .await;
 }
 
+/// Lets time pass where passing time is the point, as on a slow network.
+pub(crate) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
 async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
     let within = tokio::time::timeout(limit, future).await;
     within.unwrap_or_else(|_| panic!("{what} took longer than {limit:?}"))

@@ -12,7 +12,7 @@ use campusdisk_core::{ChangeId, ErrorKind, IdSource, RandomIds, SystemClock, Tim
 use campusdisk_sql::{PostgresOptions, SqlCatalog};
 use campusdisk_tests::between::{Between, Cut};
 use campusdisk_tests::counted::{COUNTED, Place, counted, counting, is_there, number, set};
-use campusdisk_tests::postgres::Server;
+use campusdisk_tests::postgres::server;
 use campusdisk_tests::wait::{in_time, until};
 use sqlx::Executor;
 use tokio::sync::{RwLock, watch};
@@ -251,20 +251,20 @@ async fn a_server_that_restarts_under_load_loses_nothing_and_is_found_again() {
     let place = Place::fresh().await;
     let database = place.open(PostgresOptions::default()).await;
     let catalog = database.catalog();
-    let server = Server::shared();
+    let server = server();
     let load = Arc::new(Load::default());
     let tasks = load.start(&catalog);
     // As after a crash, and as an operator does it.
     for signal in ["QUIT", "INT", "QUIT"] {
         load.goes_on(30).await;
-        server.signal(signal);
-        until("the server's end", async || !server.runs()).await;
+        server.send(signal);
+        until("the server's end", async || !server.is_running()).await;
         // Somebody reads meanwhile, and is answered once the server is back.
         let reading = tokio::spawn({
             let catalog = catalog.clone();
             async move { read_until_answered(&catalog).await }
         });
-        server.start();
+        server.start().await;
         in_time("a read", reading).await.unwrap();
         load.goes_on(30).await;
     }

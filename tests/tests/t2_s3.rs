@@ -1,4 +1,4 @@
-//! The store on S3 against versitygw.
+//! The store on S3 against each of the real servers.
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
 use std::sync::Arc;
@@ -6,36 +6,45 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, PresignOptions, StoreName};
-use campusdisk_core::{Error, ErrorKind, IdSource, RandomIds, Result, Span};
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, PresignOptions};
+use campusdisk_core::{Error, ErrorKind, Result, Span};
 use campusdisk_s3::{S3Config, S3Credentials, S3Store};
 use campusdisk_testkit::storage::{
     StorageHarness, StorageLimits, cases, fresh_key, listed, pattern, put, read,
 };
 use campusdisk_testkit::storage_conformance;
-use campusdisk_tests::services::{endpoint, text};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use campusdisk_tests::on_each_s3_server;
+use campusdisk_tests::s3::S3Server;
+use campusdisk_tests::wait::until;
 use object_store::path::Path;
-use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ObjectStoreExt, PutPayload};
 
-const BUCKET: &str = "campusdisk-conformance";
-
-storage_conformance!(versitygw, S3Harness::fresh().await);
+storage_conformance!(versitygw, S3Harness::fresh("versitygw").await);
+storage_conformance!(radosgw, S3Harness::fresh("radosgw").await);
 
 // Parts from 5 MiB on, so that the suite's big blobs go in several.
-storage_conformance!(versitygw_in_parts, S3Harness::fresh_with(in_parts).await);
+storage_conformance!(
+    versitygw_in_parts,
+    S3Harness::fresh_with("versitygw", in_parts).await
+);
+storage_conformance!(radosgw_in_parts, S3Harness::fresh_with("radosgw", in_parts).await);
 
-// As on a server that ignores If-None-Match. Nobody settles a race there, so the suite's races are not asked of it.
-#[tokio::test]
-async fn a_server_without_conditions_is_asked_before_a_key_is_taken() {
-    let harness = S3Harness::fresh_with(|config| config.conditional_put = false).await;
+on_each_s3_server! {
+    a_server_without_conditions_is_asked_before_a_key_is_taken
+    a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes
+    a_signed_address_serves_the_blob_as_asked
+    a_missing_bucket_never_looks_like_a_missing_blob
+    wrong_credentials_are_denied
+}
+
+/// As on a server that ignores If-None-Match. Nobody settles a race there, so the suite's races are not asked of it.
+async fn a_server_without_conditions_is_asked_before_a_key_is_taken(server: &str) {
+    let harness = S3Harness::fresh_with(server, |config| config.conditional_put = false).await;
     cases::b2_commit_of_a_taken_key_changes_nothing(&harness).await;
 }
 
-#[tokio::test]
-async fn a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes() {
-    let harness = S3Harness::fresh_with(in_parts).await;
+async fn a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes(server: &str) {
+    let harness = S3Harness::fresh_with(server, in_parts).await;
     let store = harness.store();
     let mut writer = store
         .create(&fresh_key(), CreateOptions::default())
@@ -49,19 +58,15 @@ async fn a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes() {
     assert_eq!(store.tidy(Duration::ZERO).await.unwrap(), 1);
     // A part that was on its way may arrive after the abort and be kept: S3's AbortMultipartUpload says to abort again then,
     // which the next tidy does.
-    let removed = async {
-        while harness.leftovers().await.unwrap() > 0 {
-            store.tidy(Duration::ZERO).await.unwrap();
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), removed)
-        .await
-        .expect("what arrives late is removed too");
+    until("what arrives late is removed too", async || {
+        store.tidy(Duration::ZERO).await.unwrap();
+        harness.leftovers().await.unwrap() == 0
+    })
+    .await;
 }
 
-#[tokio::test]
-async fn a_signed_address_serves_the_blob_as_asked() {
-    let harness = S3Harness::fresh().await;
+async fn a_signed_address_serves_the_blob_as_asked(server: &str) {
+    let harness = S3Harness::fresh(server).await;
     let store = harness.store();
     let key = fresh_key();
     put(&*store, &key, pattern(1, 1000)).await.unwrap();
@@ -82,7 +87,7 @@ async fn a_signed_address_serves_the_blob_as_asked() {
 
 #[tokio::test]
 async fn an_unreachable_server_is_unavailable_for_every_call() {
-    let mut config = config("nowhere");
+    let mut config = S3Server::find("versitygw").await.config();
     // Port 9 is the discard service, which nobody runs.
     config.endpoint = Some("http://127.0.0.1:9".to_owned());
     config.max_retries = 1;
@@ -101,9 +106,8 @@ async fn an_unreachable_server_is_unavailable_for_every_call() {
     }
 }
 
-#[tokio::test]
-async fn a_missing_bucket_never_looks_like_a_missing_blob() {
-    let mut config = config("nowhere");
+async fn a_missing_bucket_never_looks_like_a_missing_blob(server: &str) {
+    let mut config = S3Server::find(server).await.config();
     config.bucket = "campusdisk-no-such-bucket".to_owned();
     let store = S3Store::connect(config).unwrap();
     let blob = BlobRef {
@@ -114,9 +118,11 @@ async fn a_missing_bucket_never_looks_like_a_missing_blob() {
     assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure:?}");
 }
 
-#[tokio::test]
-async fn wrong_credentials_are_denied() {
-    let config = config("nowhere").with_credentials(S3Credentials::keys("campusdisk-test", "wrong"));
+async fn wrong_credentials_are_denied(server: &str) {
+    let server = S3Server::find(server).await;
+    let config = server
+        .config()
+        .with_credentials(S3Credentials::keys("campusdisk-test", "wrong"));
     let store = S3Store::connect(config).unwrap();
     let failure = put(&store, &fresh_key(), pattern(1, 5)).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
@@ -128,66 +134,28 @@ fn in_parts(config: &mut S3Config) {
     config.parts_in_flight = 2;
 }
 
-fn config(prefix: &str) -> S3Config {
-    let server = endpoint("/s3/versitygw");
-    let credentials = S3Credentials::keys(text(&server, "access_key"), text(&server, "secret_key"));
-    S3Config::new(StoreName::parse("s3").unwrap(), BUCKET)
-        .with_endpoint(text(&server, "endpoint"))
-        .with_region(text(&server, "region"))
-        .with_credentials(credentials)
-        .with_allow_http(true)
-        .with_prefix(prefix)
-}
-
 /// A prefix of its own in the common bucket, and a client that is not the store's.
 #[derive(Debug)]
 struct S3Harness {
-    store: Arc<S3Store>,
+    server: S3Server,
     config: S3Config,
-    amazon: AmazonS3,
+    store: Arc<S3Store>,
 }
 
 impl S3Harness {
-    async fn fresh() -> Self {
-        Self::fresh_with(|_| ()).await
+    async fn fresh(server: &str) -> Self {
+        Self::fresh_with(server, |_| ()).await
     }
 
-    async fn fresh_with(change: impl FnOnce(&mut S3Config)) -> Self {
-        let mut config = config(&format!("case-{:032x}", RandomIds.random()));
+    async fn fresh_with(server: &str, change: impl FnOnce(&mut S3Config)) -> Self {
+        let server = S3Server::find(server).await;
+        let mut config = server.config();
         change(&mut config);
-        let server = endpoint("/s3/versitygw");
-        let amazon = AmazonS3Builder::new()
-            .with_endpoint(text(&server, "endpoint"))
-            .with_region(text(&server, "region"))
-            .with_access_key_id(text(&server, "access_key"))
-            .with_secret_access_key(text(&server, "secret_key"))
-            .with_bucket_name(BUCKET)
-            .with_allow_http(true)
-            .build()
-            .unwrap();
-        let harness = Self {
+        Self {
             store: Arc::new(S3Store::connect(config.clone()).unwrap()),
+            server,
             config,
-            amazon,
-        };
-        harness.make_bucket().await;
-        harness
-    }
-
-    async fn make_bucket(&self) {
-        let address = self.signed(http::Method::PUT, SignedUrlOptions::new()).await;
-        let answer = reqwest::Client::new().put(address).send().await.unwrap();
-        // Every case asks for it, the first one makes it.
-        assert!(matches!(answer.status().as_u16(), 200 | 409), "{answer:?}");
-    }
-
-    async fn signed(&self, method: http::Method, options: SignedUrlOptions) -> String {
-        let minute = Duration::from_secs(60);
-        self.amazon
-            .signed_url_opts(method, &Path::default(), minute, &options)
-            .await
-            .unwrap()
-            .into()
+        }
     }
 
     fn path(&self, path: &str) -> Path {
@@ -207,12 +175,12 @@ impl StorageHarness for S3Harness {
 
     async fn plant(&self, path: &str, bytes: Bytes) -> Result<()> {
         let payload = PutPayload::from(bytes);
-        self.amazon.put(&self.path(path), payload).await.unwrap();
+        self.server.amazon().put(&self.path(path), payload).await.unwrap();
         Ok(())
     }
 
     async fn planted(&self, path: &str) -> Result<Option<Bytes>> {
-        match self.amazon.get(&self.path(path)).await {
+        match self.server.amazon().get(&self.path(path)).await {
             Ok(answer) => Ok(Some(answer.bytes().await.unwrap())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => panic!("{error}"),
@@ -220,12 +188,7 @@ impl StorageHarness for S3Harness {
     }
 
     async fn leftovers(&self) -> Result<u64> {
-        let prefix = format!("{}/", self.config.prefix);
-        let options = SignedUrlOptions::new().with_query([("uploads", String::new()), ("prefix", prefix)]);
-        let address = self.signed(http::Method::GET, options).await;
-        let text = reqwest::get(address).await.unwrap().text().await.unwrap();
-        assert!(text.contains("ListMultipartUploadsResult"), "{text}");
-        Ok(text.matches("<UploadId>").count() as u64)
+        Ok(self.server.unfinished(&self.config).await)
     }
 
     fn limits(&self) -> StorageLimits {

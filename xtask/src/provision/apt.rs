@@ -32,12 +32,22 @@ impl Program {
 /// The server that tests start for the catalog.
 pub(crate) const POSTGRESQL: Program = Program::new("initdb", "PostgreSQL", Some("postgresql"));
 
+/// The second S3 server, and the cluster below it.
+pub(crate) const CEPH: [Program; 3] = [
+    Program::new("radosgw", "the second S3 server", Some("radosgw")),
+    Program::new("ceph-mon", "radosgw", Some("ceph-mon")),
+    Program::new("ceph-osd", "radosgw", Some("ceph-osd")),
+];
+
 /// What the test run needs on the machine.
 pub(crate) const FOR_TESTS: &[Program] = &[
     Program::new("java", "HDFS", Some("openjdk-17-jdk-headless")),
     Program::new("mvn", "Hadoop's jars", Some("maven")),
     Program::new("go", "versitygw (Go 1.26 or newer, see go.dev/doc/install)", None),
     POSTGRESQL,
+    CEPH[0],
+    CEPH[1],
+    CEPH[2],
     Program::new("setsid", "starting servers", Some("util-linux")),
 ];
 
@@ -90,6 +100,14 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .chain(postgresql_folders())
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
+}
+
+/// As [`find`], for a program that was ensured before.
+///
+/// # Errors
+/// When it is not there all the same.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    find(name).with_context(|| format!("{name} is not there"))
 }
 
 /// `/usr/lib/postgresql/15/bin` and its like, the newest version first.

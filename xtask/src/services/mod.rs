@@ -5,6 +5,7 @@ mod hdfs;
 mod nginx;
 mod postgres;
 pub(crate) mod process;
+mod radosgw;
 mod tusd;
 mod versitygw;
 
@@ -57,9 +58,10 @@ pub(crate) enum Purpose {
 }
 
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 5] = [
+static ALL: [&dyn Service; 6] = [
     &hdfs::Hdfs,
     &versitygw::VersityGw,
+    &radosgw::RadosGw,
     &postgres::Postgres,
     &nginx::Nginx,
     &tusd::Tusd,

@@ -35,7 +35,7 @@ impl Service for Postgres {
     fn title(&self) -> String {
         // `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`
         let said =
-            program("postgres").and_then(|path| command::output_of(Command::new(path).arg("--version")));
+            apt::program("postgres").and_then(|path| command::output_of(Command::new(path).arg("--version")));
         let version = said.unwrap_or_default();
         let version = version.split_whitespace().nth(2).unwrap_or_default();
         format!("PostgreSQL {version}").trim_end().to_owned()
@@ -58,7 +58,7 @@ impl Service for Postgres {
         let data = make_cluster(home)?;
         let daemon = Daemon::new("postgres", home)
             .with_args(as_system_user())
-            .with_args([program("postgres")?.display().to_string()])
+            .with_args([apt::program("postgres")?.display().to_string()])
             .with_args(["-D".to_owned(), data.display().to_string()])
             .with_args(["-p", &port])
             .with_args(["-c", "listen_addresses=127.0.0.1"])
@@ -68,7 +68,7 @@ impl Service for Postgres {
             // Every case opens a database of its own, and as many run at once as there are processors.
             .with_args(["-c", "max_connections=500"]);
         daemon.start()?;
-        let is_ready = program("pg_isready")?;
+        let is_ready = apt::program("pg_isready")?;
         net::wait_ready(
             "PostgreSQL",
             READY_LIMIT,
@@ -86,7 +86,7 @@ impl Service for Postgres {
             format!("CREATE ROLE {ROLE} LOGIN CREATEDB"),
             format!("CREATE DATABASE {ROLE} OWNER {ROLE}"),
         ] {
-            let mut psql = Command::new(program("psql")?);
+            let mut psql = Command::new(apt::program("psql")?);
             psql.args(["-X", "-q", "-h", "127.0.0.1", "-p", &port])
                 .args(["-U", SUPERUSER, "-d", "postgres", "-c", &sql]);
             command::output_of(&mut psql)?;
@@ -108,7 +108,7 @@ fn make_cluster(home: &Path) -> Result<PathBuf> {
         command::output_of(chown.arg(format!("{SYSTEM_USER}:")).arg(&data))?;
     }
     let mut words = as_system_user();
-    words.push(program("initdb")?.display().to_string());
+    words.push(apt::program("initdb")?.display().to_string());
     let mut initdb = Command::new(&words[0]);
     initdb
         .args(&words[1..])
@@ -141,8 +141,4 @@ fn as_system_user() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec()
-}
-
-fn program(name: &str) -> Result<PathBuf> {
-    apt::find(name).with_context(|| format!("{name} is not there: install Debian's postgresql"))
 }

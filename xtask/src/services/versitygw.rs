@@ -12,13 +12,14 @@ use super::{Purpose, Service};
 use crate::{net, provision};
 
 const VERSION: &str = "v1.8.0";
-const ACCESS_KEY: &str = "campusdisk-test";
-const SECRET_KEY: &str = "campusdisk-test-secret";
+/// The keys of every S3 server of the tests.
+pub(super) const ACCESS_KEY: &str = "campusdisk-test";
+pub(super) const SECRET_KEY: &str = "campusdisk-test-secret";
 /// The bucket that all tests share.
 const BUCKET: &str = "campusdisk-tests";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// The S3 server of every run.
+/// The first S3 server of every run.
 #[derive(Debug)]
 pub(super) struct VersityGw;
 
@@ -36,7 +37,7 @@ impl Service for VersityGw {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Tests("s3")
+        Purpose::Tests("versitygw")
     }
 
     fn provision(&self) -> Result<()> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use campusdisk_core::storage::{BlobStore, StoreName};
 use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
 use campusdisk_local::{LocalConfig, LocalStore};
-use campusdisk_s3::{S3Config, S3Credentials, S3Store};
+use campusdisk_s3::{S3Config, S3Credentials, S3Encryption, S3Store};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -182,11 +182,24 @@ pub(crate) struct S3Settings {
     pub(crate) connect_timeout_ms: u64,
     pub(crate) read_timeout_ms: u64,
     pub(crate) max_retries: usize,
+    pub(crate) retry_timeout_ms: u64,
+    pub(crate) encryption: EncryptionWay,
+    pub(crate) encryption_key_id: Option<String>,
     pub(crate) single_put_max_bytes: u64,
     pub(crate) multipart_bytes: u64,
     pub(crate) parts_in_flight: usize,
     pub(crate) conditional_put: bool,
     pub(crate) part_size_bytes: u64,
+}
+
+/// How the server is told to encrypt what it stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EncryptionWay {
+    #[default]
+    None,
+    S3,
+    Kms,
 }
 
 impl Default for S3Settings {
@@ -202,7 +215,10 @@ impl Default for S3Settings {
             allow_http: false,
             connect_timeout_ms: 5000,
             read_timeout_ms: 30_000,
-            max_retries: 3,
+            max_retries: 10,
+            retry_timeout_ms: 15_000,
+            encryption: EncryptionWay::None,
+            encryption_key_id: None,
             single_put_max_bytes: 8 * MIB,
             multipart_bytes: 8 * MIB,
             parts_in_flight: 4,
@@ -224,12 +240,28 @@ impl S3Settings {
         s3.connect_timeout = Duration::from_millis(self.connect_timeout_ms);
         s3.read_timeout = Duration::from_millis(self.read_timeout_ms);
         s3.max_retries = self.max_retries;
+        s3.retry_timeout = Duration::from_millis(self.retry_timeout_ms);
+        s3.encryption = self.encryption()?;
         s3.single_put_max_bytes = self.single_put_max_bytes;
         s3.multipart_bytes = self.multipart_bytes;
         s3.parts_in_flight = self.parts_in_flight;
         s3.conditional_put = self.conditional_put;
         s3.part_size_bytes = self.part_size_bytes;
         Ok(Arc::new(S3Store::connect(s3)?))
+    }
+
+    fn encryption(&self) -> campusdisk_core::Result<S3Encryption> {
+        match (self.encryption, &self.encryption_key_id) {
+            (EncryptionWay::None, None) => Ok(S3Encryption::Unasked),
+            (EncryptionWay::S3, None) => Ok(S3Encryption::ServerKeys),
+            (EncryptionWay::Kms, Some(key_id)) => Ok(S3Encryption::Kms {
+                key_id: key_id.clone(),
+            }),
+            _ => Err(campusdisk_core::Error::invalid(
+                "encryption_key_id",
+                "goes with encryption = \"kms\": give both or neither",
+            )),
+        }
     }
 
     fn credentials(&self) -> campusdisk_core::Result<S3Credentials> {

@@ -143,6 +143,7 @@ fn the_sample_file_has_every_key_of_the_other_stores_with_its_default() {
             endpoint: None,
             access_key_id: None,
             secret_access_key: None,
+            encryption_key_id: None,
             ..s3.clone()
         },
         S3Settings::default()
