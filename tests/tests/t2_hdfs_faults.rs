@@ -252,10 +252,20 @@ async fn safe_mode_is_unavailable_and_named() {
             let (_, store) = store(path);
             cluster.set_safe_mode("enter");
             let failure = put(&store, &fresh_key(), pattern(1, 5000)).await.unwrap_err();
+            let health = store.health().await.unwrap_err();
             cluster.set_safe_mode("leave");
             assert_eq!(failure.kind(), ErrorKind::Unavailable, "{path:?}: {failure:?}");
             assert!(failure.to_string().contains("safe mode"), "{path:?}: {failure}");
             put(&store, &fresh_key(), pattern(2, 5000)).await.unwrap();
+            assert_eq!(health.kind(), ErrorKind::Unavailable);
+            if path == WritePath::Native {
+                continue;
+            }
+            let reason = std::error::Error::source(&health).unwrap().to_string();
+            assert!(reason.contains("turned on manually"), "{reason}");
+            let health = store.health().await.unwrap();
+            assert_eq!(health.live_data_nodes, cluster.data_nodes.len());
+            assert!(health.free_bytes > 0);
         }
     })
     .await;
