@@ -1,11 +1,14 @@
 //! Schemas on the real PostgreSQL, one for each test, and the server's process.
 
+mod own;
+
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
+pub use self::own::OwnServer;
 use crate::services::{endpoint, text};
 
 /// A schema with nothing in it; dropped with everything in it when this is.

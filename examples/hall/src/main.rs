@@ -8,6 +8,7 @@ mod connections;
 mod data_lock;
 mod demo;
 mod failure;
+mod known_stores;
 mod lock_hook;
 mod logging;
 mod open_files;

@@ -23,7 +23,7 @@ use crate::lock_hook::LockHook;
 use crate::parts::{self, Records};
 use crate::probes::{DatabaseProbe, StoreProbe};
 use crate::site::{self, Hall, Site};
-use crate::{logging, open_files, page};
+use crate::{known_stores, logging, open_files, page};
 
 /// How long sealing uploads may take once the grace period is over.
 const SEAL_LIMIT: Duration = Duration::from_secs(15);
@@ -46,7 +46,11 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     let _lock = DataLock::take(&config.data)?;
     open_files::allow(&config);
     let mut signals = Signals::listen()?;
-    let records = Records::open(&config).await?;
+    let records = tokio::select! {
+        records = Records::open_once_there(&config) => records?,
+        () = signals.next() => return Ok(()),
+    };
+    known_stores::note(&config, &*records.catalog).await?;
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(&config).await?;
     let disk = parts::open_disk(&config, &records, &identity, stores.clone()).await?;

@@ -11,6 +11,7 @@ use futures::TryStreamExt as _;
 use crate::brand::Brand;
 use crate::config::{Config, Overrides};
 use crate::failure::{Failure, Outcome};
+use crate::known_stores;
 use crate::parts::{Database, Records};
 
 /// How long one part may take to answer.
@@ -42,6 +43,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
                 Database::Postgres(_) => "answers".to_owned(),
             };
             table.row(&part, reached.map(|_| place).map_err(Failure::from));
+            let complete = known_stores::check(&config, &*records.catalog).await;
+            table.row("stores", complete.map(|()| config.stores.len().to_string()));
             records.database.close().await;
         }
         Err(failure) => table.row(&part, Err(failure)),
