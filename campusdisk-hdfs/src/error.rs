@@ -73,6 +73,14 @@ impl Failure {
         Self::new(ErrorKind::Unavailable, says).with_contact(Contact::None)
     }
 
+    /// The NameNode is in safe mode, for the reason that it gives.
+    pub(crate) fn in_safe_mode(reason: String) -> Self {
+        Self {
+            cause: Some(Cause(reason)),
+            ..Self::new(ErrorKind::Unavailable, SAFE_MODE)
+        }
+    }
+
     /// A server of WebHDFS refused a request with this answer.
     pub(crate) fn refused(status: StatusCode, body: &str) -> Self {
         let Ok(Refusal { exception }) = serde_json::from_str(body) else {
@@ -266,11 +274,7 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
     ),
     ("AccessControlException", ErrorKind::Denied, DENIED),
     ("AuthorizationException", ErrorKind::Denied, DENIED),
-    (
-        "SafeModeException",
-        ErrorKind::Unavailable,
-        "the NameNode is in safe mode",
-    ),
+    ("SafeModeException", ErrorKind::Unavailable, SAFE_MODE),
     ("StandbyException", ErrorKind::Unavailable, STANDBY),
     (
         "RetriableException",
@@ -306,12 +310,19 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
     ),
 ];
 
+const SAFE_MODE: &str = "the NameNode is in safe mode and takes no changes: it waits for DataNodes, lacks room on its own disk, or was told \
+                         to (hdfs dfsadmin -safemode get)";
 const DENIED: &str = "the user may not do this (user, and the owner of root)";
 const FULL: &str = "the quota of the folder is used up (root)";
 const STANDBY: &str = "no NameNode is active";
 const NO_DATA_NODE: &str = "the NameNode knows no DataNode that could take it";
+const NO_REPLICA: &str =
+    "no DataNode gives a block of it: are they down, or are all its replicas lost or damaged (hdfs fsck)?";
 const NODES_FAILED: &str = "no DataNode could do it: did one die, or has none room?";
 const UNREACHED: &str = "the NameNode, or a DataNode, can't be reached (url, conf_dir)";
+
+/// How the client library tells that none of a block's DataNodes gave it.
+const NO_NODE_LEFT: &str = "All DataNodes failed";
 
 /// How Hadoop's own client, in a DataNode that writes for us, tells that other DataNodes fail it: by texts under the same
 /// class as much else, and by classes of Java.
@@ -340,6 +351,9 @@ fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
             classify_refusal(class, without_trace(text))
         }
         HdfsError::IOError(_) => (ErrorKind::Unavailable, UNREACHED),
+        HdfsError::DataTransferError(text) if text.starts_with(NO_NODE_LEFT) => {
+            (ErrorKind::Unavailable, NO_REPLICA)
+        }
         HdfsError::DataTransferError(_) | HdfsError::BlocksNotFound(_) => {
             (ErrorKind::Unavailable, NODES_FAILED)
         }

@@ -25,7 +25,11 @@
 //!   spoken to by name only.
 //! * Reading is done by the client library in windows, so that a slow client holds a window and not the library's whole
 //!   queue. Every wait has a limit, after which the file is opened again and reading goes on where it stopped: a
-//!   DataNode that dies under a read costs milliseconds, one that hangs costs [`read_gap`](HdfsConfig::read_gap).
+//!   DataNode that dies under a read costs milliseconds, one that hangs costs [`read_gap`](HdfsConfig::read_gap) each time that
+//!   it comes first among the replicas of a block. A replica that does not fit its checksums is passed over; where no other is
+//!   left, reading ends in [`Unavailable`](campusdisk_core::ErrorKind::Unavailable), because DataNodes that are down would look the same.
+//! * A root with a space quota is full ([`LimitExceeded`](campusdisk_core::ErrorKind::LimitExceeded)) while less is left of it than a whole
+//!   block times its replicas: HDFS counts a block that is being written as if it were full.
 //! * No call of the client library to the NameNode has a time limit; here each has
 //!   [`rpc_timeout`](HdfsConfig::rpc_timeout). After it expired the connection can't be trusted, so the next call
 //!   gets a new client.
@@ -54,6 +58,7 @@ mod config;
 mod error;
 mod file;
 mod hadoop;
+mod health;
 mod list;
 mod native;
 mod pace;
@@ -67,4 +72,5 @@ mod web;
 mod writer;
 
 pub use self::config::{HdfsConfig, WritePath};
+pub use self::health::HdfsHealth;
 pub use self::store::HdfsStore;

@@ -18,9 +18,12 @@ use crate::error::Failure;
 
 const READ: &str = "read blob";
 
-/// How often reading is taken up again without a byte in between. A new reader may choose the same hanging DataNode
-/// again, so there is one try more than there are replicas, mostly.
+/// How often reading is taken up again without a byte in between.
 const MAX_FRUITLESS: u32 = 4;
+
+/// How often it is taken up again where a DataNode hangs. The file that is opened again may have the same one first: with one of
+/// three replicas on it, five times in a row would be one in 243 and break downloads, nine are one in 20,000.
+const MAX_HANGING: u32 = 8;
 
 /// How long to wait before that; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -164,14 +167,18 @@ impl Transfer {
                 Ok(None) => return Ok(None),
                 Err(failure) => failure,
             };
-            self.window = None;
+            let hangs = self.window.take().is_some() && failure.is_of_connection();
             self.reader.open.forget();
             // A replica that does not fit its checksums is as good as none: another may.
             let passes = matches!(failure.kind(), ErrorKind::Unavailable | ErrorKind::Corrupt);
-            if !passes || self.fruitless == MAX_FRUITLESS {
+            let most = if hangs { MAX_HANGING } else { MAX_FRUITLESS };
+            if !passes || self.fruitless >= most {
                 return Err(failure);
             }
-            tokio::time::sleep(FIRST_PAUSE * (1 << self.fruitless)).await;
+            // Where one hangs, time enough has passed.
+            if !hangs {
+                tokio::time::sleep(FIRST_PAUSE * (1 << self.fruitless.min(MAX_FRUITLESS))).await;
+            }
             self.fruitless += 1;
             tracing::debug!(key = %self.reader.blob.key, at = self.rest.start, "read is taken up again");
         }

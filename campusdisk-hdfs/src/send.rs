@@ -34,8 +34,10 @@ pub(crate) async fn send(
     };
     let file = match by_web {
         Some(Err(failure)) if failure.is_unreached() && cluster.config.write_path == WritePath::Auto => {
+            let sent = native::send(&cluster, &name, &spool).await?;
+            // Where that does not work either, it is not HTTP that is away: a NameNode that restarts is asked by HTTP again.
             rest(&cluster, &failure);
-            native::send(&cluster, &name, &spool).await?
+            sent
         }
         Some(sent) => sent?,
         None => native::send(&cluster, &name, &spool).await?,

@@ -22,7 +22,7 @@ use crate::error::Failure;
 use crate::reader::HdfsReader;
 use crate::spool::Spool;
 use crate::writer::HdfsWriter;
-use crate::{list, send, tidy};
+use crate::{HdfsHealth, health, list, send, tidy};
 
 /// How many deletions are under way at once.
 const DELETES_AT_ONCE: usize = 16;
@@ -65,6 +65,19 @@ impl HdfsStore {
     /// cluster makes more when it can; until then one more failure can lose such a blob.
     pub fn under_replicated(&self) -> u64 {
         self.cluster.under_replicated.load(Ordering::Relaxed)
+    }
+
+    /// How the cluster stands, asked of its NameNode by HTTP.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when it can't take blobs: in safe mode, for the reason it gives; without any
+    /// DataNode; when it can't be reached; and always with [`WritePath::Native`](crate::WritePath::Native), which leaves HTTP alone.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn health(&self) -> Result<HdfsHealth> {
+        let health = health::health(&self.cluster).await;
+        health.map_err(|failure| failure.during("ask for health", self.cluster.store_subject()))
     }
 
     async fn owner(&self) -> Result<Option<InstallationId>, Failure> {

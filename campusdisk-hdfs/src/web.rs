@@ -138,12 +138,17 @@ impl Web {
 
     /// The DataNodes that the NameNode takes for alive.
     pub(crate) async fn data_nodes(&self) -> Result<Vec<DataNode>, Failure> {
+        Ok(self.state().await?.data_nodes)
+    }
+
+    /// How the NameNode says that the cluster stands.
+    pub(crate) async fn state(&self) -> Result<ClusterState, Failure> {
         let query = [("qry", NAME_NODE_INFO.to_owned())];
         let beans: Beans = self
             .first_to_answer(|url| self.to_name_nodes.get(format!("{url}/jmx")).query(&query))
             .await?;
-        let live = beans.beans.first().map(|bean| bean.live_nodes.as_str());
-        live.and_then(parse_live_nodes)
+        let info = beans.beans.into_iter().next();
+        info.and_then(ClusterState::of)
             .ok_or_else(Failure::strange_answer)
     }
 
@@ -211,6 +216,27 @@ impl Web {
     }
 }
 
+/// How a cluster stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClusterState {
+    /// The DataNodes that count as alive.
+    pub(crate) data_nodes: Vec<DataNode>,
+    /// How many bytes are free on them.
+    pub(crate) free_bytes: u64,
+    /// Why the NameNode is in safe mode; empty where it is in none.
+    pub(crate) safe_mode: String,
+}
+
+impl ClusterState {
+    fn of(info: NameNodeInfo) -> Option<Self> {
+        Some(Self {
+            data_nodes: parse_live_nodes(&info.live_nodes)?,
+            free_bytes: info.free,
+            safe_mode: info.safemode,
+        })
+    }
+}
+
 /// A DataNode as the NameNode describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataNode {
@@ -266,9 +292,13 @@ struct Beans {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct NameNodeInfo {
-    #[serde(rename = "LiveNodes")]
     live_nodes: String,
+    #[serde(default)]
+    free: u64,
+    #[serde(default)]
+    safemode: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -358,6 +388,16 @@ mod tests {
             .find(|node| node.transfer == "10.0.0.1:9866")
             .unwrap();
         assert_eq!(first.last_heartbeat, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_state_of_a_cluster_is_read() {
+        let text = r#"{"beans":[{"name":"Hadoop:service=NameNode,name=NameNodeInfo","Free":81173741568,
+            "Safemode":"Safe mode is ON. It was turned on manually.","LiveNodes":"{}","NumberOfMissingBlocks":0}]}"#;
+        let beans: Beans = serde_json::from_str(text).unwrap();
+        let state = ClusterState::of(beans.beans.into_iter().next().unwrap()).unwrap();
+        assert_eq!((state.data_nodes.len(), state.free_bytes), (0, 81_173_741_568));
+        assert!(state.safe_mode.ends_with("manually."));
     }
 
     #[test]

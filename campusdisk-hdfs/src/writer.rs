@@ -54,12 +54,13 @@ impl HdfsWriter {
         check_length(&self.cluster, len_bytes)?;
         let kept = self.spool.append(bytes).await;
         kept.map_err(|error| Failure::of_spool(&error))?;
-        match &mut self.sending {
+        // A task can be asked for its outcome once only, and whoever gives the blob up asks too.
+        if let Some(mut ended) = self.sending.take_if(|sending| sending.is_finished()) {
             // It can't have ended well before the blob's end.
-            Some(sending) if sending.is_finished() => drop(sent(sending).await?),
-            Some(_) => {}
-            None if len_bytes >= BEGIN_BYTES => self.sending = Some(self.begin()),
-            None => {}
+            drop(sent(&mut ended).await?);
+        }
+        if self.sending.is_none() && len_bytes >= BEGIN_BYTES {
+            self.sending = Some(self.begin());
         }
         self.failed = false;
         Ok(())

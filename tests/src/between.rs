@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,6 +34,8 @@ pub struct Between {
 struct State {
     next: Mutex<VecDeque<Cut>>,
     cuts: AtomicU32,
+    refuses: AtomicBool,
+    refused: AtomicU32,
 }
 
 impl Between {
@@ -43,7 +45,13 @@ impl Between {
         let own = Arc::clone(&state);
         let (port, task) = listen(move |client| {
             let state = Arc::clone(&own);
-            async move { pass_on(client, to, &state).await }
+            async move {
+                if state.refuses.load(Ordering::SeqCst) {
+                    state.refused.fetch_add(1, Ordering::SeqCst);
+                    return Ok(());
+                }
+                pass_on(client, to, &state).await
+            }
         })
         .await;
         Self { port, state, task }
@@ -57,6 +65,16 @@ impl Between {
     /// Cuts the next commit, or the next one after those that are to be cut already.
     pub fn cut_next(&self, cut: Cut) {
         self.state.queue().push_back(cut);
+    }
+
+    /// Breaks every connection that is made from now on, as if the server were not there, or takes them again.
+    pub fn refuse(&self, refuses: bool) {
+        self.state.refuses.store(refuses, Ordering::SeqCst);
+    }
+
+    /// How many connections were refused.
+    pub fn refused(&self) -> u32 {
+        self.state.refused.load(Ordering::SeqCst)
     }
 
     /// How many commits were cut.

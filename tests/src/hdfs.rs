@@ -1,4 +1,8 @@
-//! The common HDFS cluster, node by node: who is alive, who is connected, and how to kill, pause and restart each.
+//! The common HDFS cluster, node by node: who is alive, who is connected, what lies on its disk, and how to kill, pause and
+//! restart each.
+
+mod disk;
+mod store;
 
 use std::fs;
 use std::ops::Deref;
@@ -6,6 +10,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+
+pub use self::store::{
+    assert_same, client, fresh_root, hall_store, on_cluster, path_of, placed, store, store_with, unfinished,
+    write,
+};
 
 use crate::process::Process;
 use crate::services::{endpoint, text};
@@ -101,9 +110,9 @@ impl HdfsCluster {
     /// # Panics
     /// When the NameNode doesn't tell.
     pub async fn replicas(&self, path: &str) -> Vec<Vec<String>> {
-        let query = [("op", "GETFILEBLOCKLOCATIONS"), ("user.name", "root")];
-        let request = self.client.get(format!("{}/webhdfs/v1{path}", self.http));
-        let answer = request.query(&query).send().await.expect("the NameNode answers");
+        let answer = self
+            .webhdfs(reqwest::Method::GET, "GETFILEBLOCKLOCATIONS", path, &[])
+            .await;
         let found: Value = answer.json().await.expect("in JSON");
         let blocks = found["BlockLocations"]["BlockLocation"]
             .as_array()

@@ -1,10 +1,13 @@
 //! Schemas on the real PostgreSQL, one for each test, and the server's process.
 
+mod own;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
+pub use self::own::OwnServer;
 use crate::process::Process;
 use crate::services::{endpoint, text};
 

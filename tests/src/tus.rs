@@ -96,6 +96,13 @@ impl Upload {
         self.patch_with(offset, &[], bytes).await
     }
 
+    /// PATCH, or why there is no answer.
+    pub async fn try_patch(&self, offset: usize, bytes: impl Into<reqwest::Body>) -> reqwest::Result<Answer> {
+        let offset = offset.to_string();
+        let headers = [VERSION, BODY_TYPE, ("upload-offset", offset.as_str())];
+        self.client.try_send("PATCH", &self.path, &headers, bytes).await
+    }
+
     /// DELETE.
     pub async fn terminate(&self) -> Answer {
         self.client.send("DELETE", &self.path, &[VERSION], "").await

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use campusdisk_tests::wait::until;
 use campusdisk_tests::{Client, Hall, Raw, Upload, pattern, sha256_hex};
 use serde_json::json;
 
@@ -235,6 +236,41 @@ async fn check_config_reaches_every_part_and_names_what_fails() {
         said.status.code() == Some(1) && said.err.contains("did you mean policy"),
         "{said:?}"
     );
+}
+
+#[tokio::test]
+async fn a_store_in_which_files_lie_can_not_be_left_out() {
+    // Keys that are leased and never used count too.
+    let mut hall = Hall::start_with("blob_lease_seconds = 3\n[stores.primary]\nkind = \"local\"\n").await;
+    let ada = hall.account("ada");
+    let home = ada.root().await;
+    let file = ada.put(&home, "notes.txt", pattern(300_000, 1)).await;
+    let config = hall.folder().join("hall.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    let without = before.replace("[stores.primary]", "[storage]\nprimary = \"tape\"\n[stores.tape]")
+        + "path = \"tape\"\n";
+    std::fs::write(&config, &without).unwrap();
+    hall.kill9();
+    for command in ["serve", "check-config"] {
+        let said = hall.run(&[command], "");
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        let text = said.out + &said.err;
+        assert!(text.contains("there is no [stores.primary]"), "{command}: {text}");
+    }
+    // Once nothing lies in it, it may go.
+    std::fs::write(&config, &before).unwrap();
+    hall.restart().await;
+    let path = format!("/api/v1/nodes/{}", file["id"].as_str().unwrap());
+    ada.delete(&path).await.expect(204);
+    ada.delete("/api/v1/trash").await.expect(204);
+    until("the bytes are gone", async || {
+        let counted = hall.run(&["check"], "").out;
+        counted.contains("store \"primary\": 0 live blobs, 0 leased, 0 condemned")
+    })
+    .await;
+    std::fs::write(&config, &without).unwrap();
+    hall.restart().await;
+    ada.put(&home, "notes.txt", pattern(300_000, 1)).await;
 }
 
 /// Starts a download that is far from its end, and waits for its first bytes.

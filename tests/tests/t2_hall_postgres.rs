@@ -6,9 +6,12 @@
     reason = "a test ends where it can't go on"
 )]
 
+use campusdisk_tests::between::Between;
 use campusdisk_tests::postgres::Schema;
+use campusdisk_tests::wait::until;
 use campusdisk_tests::{Client, Hall, Upload, pattern, sha256_hex};
 use futures::future::join_all;
+use futures::join;
 use serde_json::{Value, json};
 
 /// A hall whose database is this schema.
@@ -151,6 +154,39 @@ async fn two_halls_on_one_database_are_one() {
     for client in &clients {
         let fetched = client.get(&content(&file)).await.expect(200).body;
         assert_eq!(sha256_hex(&fetched), sha256_hex(&bytes));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_that_starts_before_its_database_waits_for_it_and_says_so() {
+    let schema = Schema::fresh().await;
+    let between = Between::start(schema.port()).await;
+    between.refuse(true);
+    let database = |wait_seconds: u32| {
+        let url = schema.url_by(between.port());
+        format!("\n[database]\npostgres_url = \"{url}\"\nwait_seconds = {wait_seconds}\n")
+    };
+    let comes_up = async {
+        until("the hall has tried twice", async || between.refused() >= 2).await;
+        between.refuse(false);
+    };
+    let config = database(60);
+    let (mut hall, ()) = join!(Hall::start_with(&config), comes_up);
+    let log = hall.log();
+    assert!(log.contains("database.wait_seconds"), "{log}");
+    hall.nobody().get("/readyz").await.expect(200);
+
+    // No longer than is set, and other commands not at all.
+    hall.kill9();
+    between.refuse(true);
+    std::fs::write(hall.folder().join("hall.toml"), database(2)).unwrap();
+    for (command, tries) in [("check", 1..=1), ("serve", 2..=3)] {
+        let before = between.refused();
+        let said = hall.run(&[command], "");
+        assert!(!said.status.success());
+        assert!(said.err.contains("database.postgres_url"), "{}", said.err);
+        let tried = between.refused() - before;
+        assert!(tries.contains(&tried), "{command}: {tried}");
     }
 }
 

@@ -2,41 +2,24 @@
 //! node has to do with every blob; and when a node counts as dead is left at Hadoop's defaults.
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, BlobWriter, CreateOptions, StoreName};
-use campusdisk_core::{ErrorKind, IdSource, RandomIds, Span};
-use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions};
+use campusdisk_core::{ErrorKind, Span};
+use campusdisk_hdfs::{HdfsStore, WritePath};
 use campusdisk_testkit::storage::{fresh_key, listed, pattern, put, read};
-use campusdisk_tests::hdfs::{HdfsCluster, HdfsNode, until};
-use campusdisk_tests::services::{endpoint, text};
+use campusdisk_tests::hdfs::{
+    HdfsCluster, HdfsNode, assert_same, client, fresh_root, hall_store, on_cluster, path_of, placed, store,
+    store_with, unfinished, until, write,
+};
 use campusdisk_tests::{Hall, Upload, sha256_hex};
+use futures::StreamExt;
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt};
-use hdfs_native::{Client, ClientBuilder};
-use tokio::sync::Mutex;
 
 const MIB: usize = 1 << 20;
 
 /// Several blocks of 16 MiB.
 const BLOB_BYTES: usize = 96 * MIB;
-
-/// Whose turn it is to break the cluster.
-static CLUSTER: Mutex<()> = Mutex::const_new(());
-
-/// Runs a test on a whole cluster, and makes it whole again whatever happens.
-async fn on_cluster(test: impl AsyncFnOnce(&HdfsCluster)) {
-    let _turn = CLUSTER.lock().await;
-    let cluster = HdfsCluster::find();
-    cluster.heal().await;
-    let outcome = AssertUnwindSafe(test(&cluster)).catch_unwind().await;
-    cluster.heal().await;
-    if let Err(panic) = outcome {
-        resume_unwind(panic);
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_datanode_that_takes_an_upload_is_killed_in_the_middle_of_it() {
@@ -162,15 +145,8 @@ async fn uploads_go_on_when_a_datanode_hangs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_of_the_hall_does_not_notice_a_killed_datanode() {
     on_cluster(async |cluster| {
-        let found = endpoint("/hdfs");
-        let root = format!("/faults/hall-{:032x}", RandomIds.random());
-        let store = format!(
-            "\n[stores.primary]\nkind = \"hdfs\"\nroot = \"{root}\"\nurl = \"{}\"\n\
-             conf_dir = \"{}\"\nblock_size_bytes = 16777216\n",
-            text(&found, "url"),
-            text(&found, "conf_dir"),
-        );
-        let hall = Hall::start_with(&store).await;
+        let root = fresh_root("hall");
+        let hall = Hall::start_with(&hall_store(&root)).await;
         let ada = hall.account("ada");
         let bytes = pattern(9, BLOB_BYTES);
         let upload = Upload::create(&ada, &ada.root().await, "lecture.mp4", bytes.len()).await;
@@ -188,8 +164,7 @@ async fn a_client_of_the_hall_does_not_notice_a_killed_datanode() {
         hand_over(0..BLOB_BYTES / 2);
         let client = client();
         until("a part is stored", async || {
-            let files = client.list_status(&root, true).await.unwrap_or_default();
-            let mut parts = files.iter().filter(|file| !file.path.contains("/.writing"));
+            let mut parts = placed(&client, &root).await.into_iter();
             parts.any(|file| file.length == 16 * MIB)
         })
         .await;
@@ -277,10 +252,20 @@ async fn safe_mode_is_unavailable_and_named() {
             let (_, store) = store(path);
             cluster.set_safe_mode("enter");
             let failure = put(&store, &fresh_key(), pattern(1, 5000)).await.unwrap_err();
+            let health = store.health().await.unwrap_err();
             cluster.set_safe_mode("leave");
             assert_eq!(failure.kind(), ErrorKind::Unavailable, "{path:?}: {failure:?}");
             assert!(failure.to_string().contains("safe mode"), "{path:?}: {failure}");
             put(&store, &fresh_key(), pattern(2, 5000)).await.unwrap();
+            assert_eq!(health.kind(), ErrorKind::Unavailable);
+            if path == WritePath::Native {
+                continue;
+            }
+            let reason = std::error::Error::source(&health).unwrap().to_string();
+            assert!(reason.contains("turned on manually"), "{reason}");
+            let health = store.health().await.unwrap();
+            assert_eq!(health.live_data_nodes, cluster.data_nodes.len());
+            assert!(health.free_bytes > 0);
         }
     })
     .await;
@@ -330,19 +315,11 @@ fn bystander(cluster: &HdfsCluster) -> &HdfsNode {
         .unwrap()
 }
 
-async fn write(writer: &mut dyn BlobWriter, bytes: &Bytes) {
-    for start in (0..bytes.len()).step_by(MIB) {
-        let end = bytes.len().min(start + MIB);
-        writer.write(bytes.slice(start..end)).await.unwrap();
-    }
-}
-
 /// Waits until so many files of unfinished writers under `root` have so many bytes in finished blocks.
 async fn await_files(root: &str, files: usize, len_bytes: usize) {
     let client = client();
-    let folder = format!("{root}/.writing");
     until("an upload is under way", async || {
-        let found = client.list_status(&folder, false).await.unwrap_or_default();
+        let found = unfinished(&client, root).await;
         found.iter().filter(|file| file.length >= len_bytes).count() == files
     })
     .await;
@@ -350,48 +327,10 @@ async fn await_files(root: &str, files: usize, len_bytes: usize) {
 
 /// That each block of the blob has two replicas besides those of `victim`.
 async fn assert_survives(cluster: &HdfsCluster, root: &str, blob: &BlobRef, victim: &HdfsNode) {
-    let blocks = cluster.replicas(&place(root, &blob.key)).await;
+    let blocks = cluster.replicas(&path_of(root, &blob.key)).await;
     assert!(!blocks.is_empty());
     for nodes in blocks {
         let living = nodes.iter().filter(|node| **node != victim.transfer).count();
         assert!(living >= 2, "{nodes:?} without {}", victim.transfer);
     }
-}
-
-async fn assert_same(store: &HdfsStore, blob: &BlobRef, bytes: &Bytes) {
-    let got = read(store, blob, Span::whole(blob.len_bytes).unwrap())
-        .await
-        .unwrap();
-    assert_eq!(sha256_hex(&got), sha256_hex(bytes));
-}
-
-fn place(root: &str, key: &BlobKey) -> String {
-    let (outer, inner) = key.folders();
-    format!("{root}/{outer}/{inner}/{key}")
-}
-
-fn store(path: WritePath) -> (String, HdfsStore) {
-    store_with(path, |_| {})
-}
-
-/// A store on a root of its own, with blocks of the cluster's size.
-fn store_with(path: WritePath, set: impl FnOnce(&mut HdfsConfig)) -> (String, HdfsStore) {
-    let root = format!("/faults/case-{:032x}", RandomIds.random());
-    let cluster = endpoint("/hdfs");
-    let mut config = HdfsConfig::new(StoreName::parse("hdfs").unwrap(), &root)
-        .with_url(text(&cluster, "url"))
-        .with_conf_dir(text(&cluster, "conf_dir"))
-        .with_block_size_bytes(16 << 20)
-        .with_write_path(path);
-    set(&mut config);
-    (root, HdfsStore::connect(config).unwrap())
-}
-
-fn client() -> Client {
-    let cluster = endpoint("/hdfs");
-    ClientBuilder::new()
-        .with_url(text(&cluster, "url"))
-        .with_config_dir(text(&cluster, "conf_dir"))
-        .build()
-        .unwrap()
 }

@@ -4,16 +4,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use campusdisk_accounts::{Accounts, AccountsConfig, AccountsSeams, Administrator, Page, Registrant};
 use campusdisk_core::catalog::{Bulk, Catalog, ChangeSet, Committed, Metadata};
 use campusdisk_core::{ChangeId, ErrorKind, IdSource, RandomIds, SystemClock, Timestamp};
 use campusdisk_sql::{PostgresOptions, SqlCatalog};
+use campusdisk_tests::Hall;
 use campusdisk_tests::between::{Between, Cut};
 use campusdisk_tests::counted::{COUNTED, Place, counted, counting, is_there, number, set};
-use campusdisk_tests::postgres::server;
+use campusdisk_tests::postgres::{Schema, server};
 use campusdisk_tests::wait::{in_time, until};
+use futures::join;
 use sqlx::Executor;
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
@@ -269,6 +271,46 @@ async fn a_server_that_restarts_under_load_loses_nothing_and_is_found_again() {
         load.goes_on(30).await;
     }
     load.end(tasks, &catalog).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_whose_server_is_gone_says_503_in_time_and_goes_on_once_it_is_back() {
+    let _alone = SERVER.write().await;
+    let schema = Schema::fresh().await;
+    let database = format!(
+        "\n[database]\npostgres_url = \"{}\"\nbusy_timeout_ms = 1000\n",
+        schema.url()
+    );
+    let hall = Hall::start_with(&database).await;
+    let (ada, nobody) = (hall.account("ada"), hall.nobody());
+    let home = ada.root().await;
+    ada.put(&home, "kept", "kept").await;
+    let server = server();
+    server.send("QUIT");
+    until("the server's end", async || !server.is_running()).await;
+    let begun = Instant::now();
+    let children = format!("/api/v1/nodes/{home}/children");
+    let late = format!("{children}/late");
+    let (listed, put, ready) = join!(
+        ada.get(&children),
+        ada.send("PUT", &late, &[], "late"),
+        nobody.get("/readyz"),
+    );
+    let took = begun.elapsed();
+    nobody.get("/healthz").await.expect(200);
+    server.start().await;
+    for answer in [listed, put] {
+        let answer = answer.expect_problem(503, "unavailable");
+        assert_ne!(answer.header("retry-after"), "", "{:?}", answer.headers);
+    }
+    ready.expect(503);
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
+    until("the hall serves again", async || {
+        ada.get(&children).await.status == 200
+    })
+    .await;
+    assert_eq!(ada.names(&home).await, ["kept"]);
+    ada.put(&home, "late", "late").await;
 }
 
 /// A server that recovers may take longer than a connection is waited for.

@@ -85,6 +85,10 @@ fn every_answer_has_its_kind() {
             HdfsError::DataTransferError("No new datanode found".to_owned()),
             ErrorKind::Unavailable,
         ),
+        (
+            HdfsError::DataTransferError("All DataNodes failed: []".to_owned()),
+            ErrorKind::Unavailable,
+        ),
         (HdfsError::ChecksumError, ErrorKind::Corrupt),
     ];
     for (error, kind) in table {

@@ -60,7 +60,22 @@ impl Records {
     /// Why it can't be opened.
     pub(crate) async fn open(config: &Config) -> Outcome<Self> {
         data_lock::make_folder(&config.data)?;
-        let database = config.database.open(config).await?;
+        Self::over(config.database.open(config).await?, config)
+    }
+
+    /// As [`open`](Self::open), but a database that can't be used yet is waited for.
+    ///
+    /// # Errors
+    /// Why it can't be opened.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(crate) async fn open_once_there(config: &Config) -> Outcome<Self> {
+        data_lock::make_folder(&config.data)?;
+        Self::over(config.database.open_once_there(config).await?, config)
+    }
+
+    fn over(database: Database, config: &Config) -> Outcome<Self> {
         let seams = AccountsSeams {
             store: database.accounts(),
             clock: Arc::new(SystemClock),

@@ -46,7 +46,10 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     let _lock = DataLock::take(&config.data)?;
     open_files::allow(&config);
     let mut signals = Signals::listen()?;
-    let records = Records::open(&config).await?;
+    let records = tokio::select! {
+        records = Records::open_once_there(&config) => records?,
+        () = signals.next() => return Ok(()),
+    };
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(&config).await?;
     let disk = parts::open_disk(&config, &records, &identity, stores.clone()).await?;

@@ -81,7 +81,16 @@ fn explain_one(error: &figment::Error) -> String {
             let nearest = nearest(name, known).map(|near| format!("; did you mean {within}{near}?"));
             format!("there is no key {within}{name}{}", nearest.unwrap_or_default())
         }
-        kind if error.path.is_empty() => kind.to_string(),
+        kind if error.path.is_empty() => {
+            let text = kind.to_string();
+            let twice = text.contains("duplicate key");
+            let advice = if twice {
+                ": it stands there twice, so take one out or give it another name"
+            } else {
+                ""
+            };
+            format!("{}{advice}", text.trim_end())
+        }
         kind => format!("{}: {kind}", error.path.join(".")),
     }
 }

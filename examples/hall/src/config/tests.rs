@@ -244,6 +244,12 @@ fn a_misspelt_key_is_refused_with_the_nearest_right_one() {
 }
 
 #[test]
+fn two_stores_of_one_name_are_refused() {
+    let said = refusal("[stores.tape]\nkind = \"local\"\n[stores.tape]\nkind = \"local\"\n");
+    assert!(said.contains("tape") && said.contains("twice"), "{said}");
+}
+
+#[test]
 fn a_wrong_value_is_named_with_its_key() {
     let cases = [
         ("listen = \"nowhere\"", "listen"),
@@ -256,6 +262,7 @@ fn a_wrong_value_is_named_with_its_key() {
             "[database]\npostgres_url = \"postgres://a@b/c\"\nbusy_timeout_ms = 0",
             "database.busy_timeout_ms",
         ),
+        ("[database]\nwait_seconds = 100000", "database.wait_seconds"),
         (
             "[http]\ntrusted_proxies = [\"10.0.0.0/99\"]",
             "http.trusted_proxies",
