@@ -66,7 +66,7 @@ impl HdfsNode {
     /// # Panics
     /// When it keeps none.
     pub fn block_file(&self, number: u64) -> PathBuf {
-        let mut words = self.start.iter();
+        let mut words = self.command().iter();
         let folder = words.find_map(|word| word.strip_prefix("dfs.datanode.data.dir=file://"));
         let folder = Path::new(folder.expect("a DataNode has a folder"));
         found_below(folder, &format!("blk_{number}"))
