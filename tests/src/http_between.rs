@@ -156,13 +156,22 @@ impl State {
     }
 }
 
-/// One request and its answer; the connections are not used for another, so that a body ends where its connection does.
+/// Passes on, and lets the client see a broken server as one: as a connection that is reset, not one that ended well.
 async fn pass_on(mut client: TcpStream, to: &str, state: &State) -> io::Result<()> {
-    let request = Message::read(&mut client).await?;
+    let passed = pass_one(&mut client, to, state).await;
+    if passed.is_err() {
+        client.set_zero_linger()?;
+    }
+    passed
+}
+
+/// One request and its answer; the connections are not used for another, so that a body ends where its connection does.
+async fn pass_one(client: &mut TcpStream, to: &str, state: &State) -> io::Result<()> {
+    let request = Message::read(client).await?;
     let fault = state.note(Ask::of(&request.head), &request.head);
     if let Some(Fault::Refuse(status, code)) = fault {
-        request.body(&mut client, &mut tokio::io::sink()).await?;
-        return request.answer(&mut client, status, code).await;
+        request.body(client, &mut tokio::io::sink()).await?;
+        return request.answer(client, status, code).await;
     }
     let mut server = TcpStream::connect(to).await?;
     let (first, rest) = request
@@ -171,11 +180,11 @@ async fn pass_on(mut client: TcpStream, to: &str, state: &State) -> io::Result<(
         .ok_or(io::ErrorKind::InvalidData)?;
     let head = format!("{first}\r\nconnection: close\r\n{rest}");
     server.write_all(head.as_bytes()).await?;
-    request.body(&mut client, &mut server).await?;
+    request.body(client, &mut server).await?;
     let mut answered = Message::read(&mut server).await?;
     match fault {
         Some(Fault::LoseAnswer) => return Ok(()),
-        Some(Fault::Deny(status, code)) => return request.answer(&mut client, status, code).await,
+        Some(Fault::Deny(status, code)) => return request.answer(client, status, code).await,
         Some(Fault::Lie(name, ref value)) => answered.set(name, value),
         _ => {}
     }
@@ -187,7 +196,7 @@ async fn pass_on(mut client: TcpStream, to: &str, state: &State) -> io::Result<(
 async fn give_body(
     begun: Vec<u8>,
     mut server: TcpStream,
-    mut client: TcpStream,
+    client: &mut TcpStream,
     fault: Option<Fault>,
 ) -> io::Result<()> {
     let mut left = match fault {

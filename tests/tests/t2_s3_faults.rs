@@ -355,6 +355,13 @@ async fn parts_whose_last_answer_is_lost_are_committed(server: &str) {
     // The beginnings whose answers were lost stay behind, until somebody tidies.
     assert_eq!(bed.server.unfinished(&bed.config).await, 2);
     assert_eq!(bed.store.tidy(Duration::ZERO).await.unwrap(), 2);
+    // When no answer comes at all, what lies there tells.
+    let bed = Bed::with(server, |config| config.retry_timeout = Duration::from_millis(300)).await;
+    bed.between.fail_always(Ask::Complete, Fault::LoseAnswer);
+    let bytes = pattern(14, LARGE_BYTES);
+    let blob = put(&bed.store, &fresh_key(), bytes.clone()).await.unwrap();
+    bed.assert_holds(&blob, &bytes).await;
+    assert!(!bed.between.seen(Ask::Complete).is_empty());
 }
 
 async fn an_object_of_another_writer_is_not_taken_for_ones_own(server: &str) {
@@ -394,9 +401,12 @@ async fn a_list_of_uploads_that_is_refused_is_asked_for_again_and_one_that_there
     refuse(1, 403, "AccessDenied");
     let failure = bed.store.tidy(Duration::ZERO).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
+    assert_eq!(bed.between.seen(Ask::Uploads).len(), 2);
     refuse(2, 503, "SlowDown");
-    assert_eq!(bed.store.tidy(Duration::ZERO).await.unwrap(), 1);
+    bed.store.tidy(Duration::ZERO).await.unwrap();
     assert!(bed.between.is_done());
+    assert_eq!(bed.between.seen(Ask::Uploads).len(), 5);
+    bed.tidy_all().await;
     // What the upload lost shows as what it is: nothing was committed, and it may begin again.
     let failure = writer.commit().await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure:?}");
@@ -472,6 +482,15 @@ impl Bed {
         let process = self.server.process();
         process.kill();
         process
+    }
+
+    /// Tidies until nothing is left: a part that was on its way may arrive after its upload was aborted.
+    async fn tidy_all(&self) {
+        until("nothing is left", async || {
+            self.store.tidy(Duration::ZERO).await.unwrap();
+            self.server.unfinished(&self.config).await == 0
+        })
+        .await;
     }
 
     async fn read(&self, blob: &BlobRef) -> Result<Bytes> {
