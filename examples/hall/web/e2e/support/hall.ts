@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { Ground } from './ground'
 
 /** Settings under which tests don't wait. */
 const QUICK = `
@@ -27,7 +28,10 @@ export class Hall {
   /** The link that makes the first administrator. */
   setupLink: string | undefined
 
+  private readonly ground: Ground
+
   private constructor(config: string) {
+    this.ground = new Ground(config)
     writeFileSync(join(this.folder, 'hall.toml'), config)
   }
 
@@ -43,6 +47,7 @@ export class Hall {
     const log = openSync(join(this.folder, 'hall.log'), 'a')
     const child = spawn(binary(), ['serve', '--listen', listen, ...this.place()], {
       stdio: ['ignore', 'pipe', log],
+      env: this.environment(),
     })
     this.child = child
     this.setupLink = undefined
@@ -69,6 +74,7 @@ export class Hall {
 
   async remove(): Promise<void> {
     await this.kill()
+    this.ground.remove()
     rmSync(this.folder, { recursive: true, force: true })
   }
 
@@ -81,6 +87,7 @@ export class Hall {
     const { status, stdout, stderr } = spawnSync(binary(), [...args, ...this.place()], {
       input,
       encoding: 'utf8',
+      env: this.environment(),
     })
     if (status !== 0) throw new Error(`hall ${args.join(' ')}: ${stdout}${stderr}`)
     return stdout.trim()
@@ -88,6 +95,10 @@ export class Hall {
 
   addAccount(name: string, ...flags: string[]): void {
     this.run(['account', 'add', name, ...flags], `${PASSWORD}\n`)
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    return { ...process.env, ...this.ground.variables }
   }
 
   private place(): string[] {
