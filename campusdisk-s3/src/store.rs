@@ -51,8 +51,8 @@ impl S3Store {
 
     /// A store over anything `object_store` speaks to: Google's and Azure's stores, or its memory in tests.
     ///
-    /// Of `config` only what is not about the connection counts. `objects` must list in ascending order and must have
-    /// time limits of its own.
+    /// Of `config` only what is not about the connection counts. `objects` must list in ascending order, must have time
+    /// limits of its own, and must take metadata with an object, which `object_store`'s local file system does not.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) when a setting can't be right.
