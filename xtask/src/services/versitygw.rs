@@ -15,8 +15,8 @@ const VERSION: &str = "v1.8.0";
 /// The keys of every S3 server of the tests.
 pub(super) const ACCESS_KEY: &str = "campusdisk-test";
 pub(super) const SECRET_KEY: &str = "campusdisk-test-secret";
-/// The bucket that all tests share.
-const BUCKET: &str = "campusdisk-tests";
+/// The bucket in which each hall of a test has a prefix of its own.
+const BUCKET: &str = "campusdisk-halls";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// The first S3 server of every run.
