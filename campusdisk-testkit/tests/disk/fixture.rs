@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use campusdisk_core::catalog::record::{BlobState, Content, Drive, NodeKind};
+use campusdisk_core::catalog::record::{BlobState, Content, Drive, DriveKind, NodeKind, Role, Subject};
 use campusdisk_core::catalog::{Catalog, ChildrenQuery};
 use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents, MemoryIdentity, MemoryStore};
 use campusdisk_core::storage::{BlobKey, BlobStore, StoreInfo, StoreName};
@@ -130,6 +130,15 @@ impl Fixture {
         let desk = self.desk("alice");
         let root = desk.home().await.unwrap().root;
         (desk, root)
+    }
+
+    /// Another drive, which the person manages.
+    pub(crate) async fn other_drive(&self, desk: &Desk, quota_bytes: Option<u64>) -> Drive {
+        let manager = (Subject::Account(desk.actor().account.clone()), Role::Manager);
+        self.disk
+            .create_drive(DriveKind::Departmental, "other", quota_bytes, &[manager])
+            .await
+            .unwrap()
     }
 
     /// Another instance of the service over the same seams.

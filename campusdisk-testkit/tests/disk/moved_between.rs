@@ -1,6 +1,6 @@
 //! What is done in a folder at the moment when it is moved to another drive: it arrives there too, and is counted there.
 
-use campusdisk_core::catalog::record::{Drive, DriveKind, Role, Subject};
+use campusdisk_core::catalog::record::{Drive, Role, Subject};
 use campusdisk_core::catalog::{Change, Record};
 use campusdisk_core::{Desk, ErrorKind, NodeId, NodeUpdate, Result};
 
@@ -19,12 +19,7 @@ impl Between {
     async fn new() -> Self {
         let fixture = Fixture::new().await;
         let (desk, root) = fixture.alice().await;
-        let alice = [(Subject::Account(desk.actor().account.clone()), Role::Manager)];
-        let other = fixture
-            .disk
-            .create_drive(DriveKind::Departmental, "other", None, &alice)
-            .await
-            .unwrap();
+        let other = fixture.other_drive(&desk, None).await;
         let folder = folder(&desk, root, "moved").await;
         let file = put(&desk, folder, "there", &pattern(1500)).await.unwrap();
         Self {

@@ -176,15 +176,7 @@ async fn no_file_is_larger_than_the_policy_allows() {
 async fn an_upload_whose_folder_moves_to_another_drive_frees_the_drive_it_reserved_in() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
-    let members = [(
-        campusdisk_core::catalog::record::Subject::Account(desk.actor().account.clone()),
-        campusdisk_core::catalog::record::Role::Manager,
-    )];
-    let other = fixture
-        .disk
-        .create_drive(DriveKind::Departmental, "other", None, &members)
-        .await
-        .unwrap();
+    let other = fixture.other_drive(&desk, None).await;
     let a = desk.create_folder(root, name("a")).await.unwrap().id;
     let spec = UploadSpec::file(name("f"), Some(1500)).with_parent(a);
     let begun = desk.create_upload(spec).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campusdisk_core::catalog::record::{Category, DriveKind, Role, Subject};
+use campusdisk_core::catalog::record::{Category, Role, Subject};
 use campusdisk_core::catalog::{Change, ChildrenQuery, Order, Record, Sort};
 use campusdisk_core::{AccountId, Desk, ErrorKind, NodeId, NodeUpdate, Result};
 
@@ -157,12 +157,7 @@ async fn two_moves_at_once_can_not_make_a_cycle() {
 async fn two_moves_between_drives_at_once_can_not_make_a_cycle() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
-    let alice = [(Subject::Account(desk.actor().account.clone()), Role::Manager)];
-    let other = fixture
-        .disk
-        .create_drive(DriveKind::Departmental, "other", None, &alice)
-        .await
-        .unwrap();
+    let other = fixture.other_drive(&desk, None).await;
     let (a, b) = (
         folder(&desk, root, "a").await,
         folder(&desk, other.root, "b").await,
@@ -183,12 +178,7 @@ async fn two_moves_between_drives_at_once_can_not_make_a_cycle() {
 async fn a_move_to_another_drive_takes_its_usage_along_and_needs_room_there() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
-    let alice = [(Subject::Account(desk.actor().account.clone()), Role::Manager)];
-    let other = fixture
-        .disk
-        .create_drive(DriveKind::Departmental, "other", Some(2000), &alice)
-        .await
-        .unwrap();
+    let other = fixture.other_drive(&desk, Some(2000)).await;
     let a = folder(&desk, root, "a").await;
     let file = put(&desk, a, "f", &pattern(1500)).await.unwrap();
     moved(&desk, a, other.root).await.unwrap();
