@@ -61,6 +61,8 @@ function services(): Services {
 }
 
 function sql(statement: string): void {
-  const done = spawnSync('psql', [services().postgres.url, '--quiet', '--command', statement], { encoding: 'utf8' })
+  const done = spawnSync('psql', [services().postgres.url, '--quiet', '--command', statement], {
+    encoding: 'utf8',
+  })
   if (done.status !== 0) throw new Error(`psql: ${done.stderr}`)
 }
