@@ -81,8 +81,7 @@ impl Desk {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when they may not, or it is not there, or in the trash.
     pub async fn may_read(&self, node: NodeId) -> Result<ReadGrant> {
-        let (place, _) = self.shared.visible(&self.actor, node).await?;
-        Ok(ReadGrant(place))
+        self.may(node, Role::Reader).await.map(ReadGrant)
     }
 
     /// Checks that the actor may change the node.
@@ -103,7 +102,7 @@ impl Desk {
         self.may_at(place, Role::Contributor).await.map(WriteGrant)
     }
 
-    async fn may(&self, node: NodeId, least: Role) -> Result<Arc<Place>> {
+    pub(super) async fn may(&self, node: NodeId, least: Role) -> Result<Arc<Place>> {
         let place = self.shared.place(node).await?.ok_or_else(Error::not_found)?;
         self.may_at(place, least).await
     }
@@ -122,16 +121,6 @@ impl Desk {
 }
 
 impl Shared {
-    /// The live node and the actor's role in its drive; `NotFound` when there is none.
-    pub(super) async fn visible(&self, actor: &Actor, node: NodeId) -> Result<(Arc<Place>, Role)> {
-        let place = self.place(node).await?.ok_or_else(Error::not_found)?;
-        let role = self
-            .role(actor, place.node.drive)
-            .await?
-            .ok_or_else(Error::not_found)?;
-        Ok((place, role))
-    }
-
     /// The actor's role in a drive.
     pub(super) async fn role(&self, actor: &Actor, drive: DriveId) -> Result<Option<Role>> {
         let members = match self.facts.members.get(&drive) {

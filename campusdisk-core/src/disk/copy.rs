@@ -5,15 +5,10 @@ use std::collections::HashSet;
 use super::access::Place;
 use super::place::{signed, version_of};
 use super::shared::{Desk, Shared};
+use super::tree::CYCLE;
 use crate::catalog::record::{Node, NodeKind};
 use crate::catalog::{Bound, Change, ChangeSet, ChildrenQuery, Counter, Cursor, Expect, Sort};
 use crate::{DriveId, EntryName, Error, ErrorKind, NodeId, Result};
-
-/// What the conflict of a folder that is to be copied into itself is called, which no other try mends.
-const INTO_ITSELF: &str = "copy folder";
-
-/// How often a copy is tried again whose folder was moved meanwhile.
-const TRIES: u32 = 4;
 
 /// What to do when a copy's name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +24,8 @@ impl Desk {
     /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied), [`AlreadyExists`](ErrorKind::AlreadyExists) when the name is taken, [`QuotaExceeded`](ErrorKind::QuotaExceeded), [`Conflict`](ErrorKind::Conflict)
     /// for a folder into itself, [`LimitExceeded`](ErrorKind::LimitExceeded) for a folder of more nodes than the policy copies at once.
     pub async fn copy(&self, id: NodeId, parent: NodeId, name: Option<EntryName>) -> Result<Node> {
-        let mut tries = 0;
-        loop {
-            match self.try_copy(id, parent, name.clone()).await {
-                // The folder was moved to another drive.
-                Err(error)
-                    if error.kind() == ErrorKind::Conflict
-                        && error.operation() != Some(INTO_ITSELF)
-                        && tries < TRIES =>
-                {
-                    tries += 1;
-                }
-                outcome => return outcome,
-            }
-        }
+        self.again_after_races(|| self.try_copy(id, parent, name.clone()))
+            .await
     }
 
     async fn try_copy(&self, id: NodeId, parent: NodeId, name: Option<EntryName>) -> Result<Node> {
@@ -74,7 +57,7 @@ impl Shared {
         }
         if source.node.kind == NodeKind::Folder && target.is_within(source.node.id) {
             return Err(
-                Error::new(ErrorKind::Conflict, "a folder can't be copied into itself").during(INTO_ITSELF),
+                Error::new(ErrorKind::Conflict, "a folder can't be copied into itself").during(CYCLE),
             );
         }
         let wanted = name.unwrap_or_else(|| source.node.name.clone());

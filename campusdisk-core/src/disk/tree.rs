@@ -27,18 +27,8 @@ impl Desk {
     /// [`NotFound`](ErrorKind::NotFound) or [`Denied`](ErrorKind::Denied) for the parent, [`AlreadyExists`](ErrorKind::AlreadyExists) when the name is taken,
     /// [`InvalidInput`](ErrorKind::InvalidInput) in a file or too deep.
     pub async fn create_folder(&self, parent: NodeId, name: EntryName) -> Result<Node> {
-        let mut tries = 0;
-        loop {
-            match self.try_create_folder(parent, &name).await {
-                // The parent was moved to another drive.
-                Err(error)
-                    if error.kind() == ErrorKind::Conflict && tries < self.shared.policy.race_tries =>
-                {
-                    tries += 1;
-                }
-                outcome => return outcome,
-            }
-        }
+        self.again_after_races(|| self.try_create_folder(parent, &name))
+            .await
     }
 
     async fn try_create_folder(&self, parent: NodeId, name: &EntryName) -> Result<Node> {
@@ -63,21 +53,7 @@ impl Desk {
     /// [`Conflict`](ErrorKind::Conflict) for a folder into itself, [`Changed`](ErrorKind::Changed) when the node has another version than expected,
     /// [`QuotaExceeded`](ErrorKind::QuotaExceeded) when another drive has no room for it, [`InvalidInput`](ErrorKind::InvalidInput) for a drive's root.
     pub async fn update(&self, id: NodeId, update: NodeUpdate) -> Result<Node> {
-        let mut tries = 0;
-        loop {
-            match self.try_update(id, &update).await {
-                Err(error)
-                    if error.kind() == ErrorKind::Conflict && tries < self.shared.policy.race_tries =>
-                {
-                    // A cycle is a conflict too, and stays one however often it is tried.
-                    if error.operation() == Some(CYCLE) {
-                        return Err(error);
-                    }
-                    tries += 1;
-                }
-                outcome => return outcome,
-            }
-        }
+        self.again_after_races(|| self.try_update(id, &update)).await
     }
 
     async fn try_update(&self, id: NodeId, update: &NodeUpdate) -> Result<Node> {
@@ -130,6 +106,21 @@ impl Desk {
         Ok(node)
     }
 
+    /// Does something again while it loses races, as when its folder was moved to another drive meanwhile.
+    pub(super) async fn again_after_races<T, F>(&self, attempt: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        for _ in 0..self.shared.policy.race_tries {
+            match attempt().await {
+                // A cycle is a conflict too, and stays one however often it is tried.
+                Err(error) if error.kind() == ErrorKind::Conflict && error.operation() != Some(CYCLE) => {}
+                outcome => return outcome,
+            }
+        }
+        attempt().await
+    }
+
     /// Adds that no folder moved in or out of the drive since now, and that one does.
     async fn expect_tree(&self, drive: DriveId, set: &mut crate::catalog::ChangeSet) -> Result<()> {
         let drive = self
@@ -151,8 +142,8 @@ impl Desk {
     }
 }
 
-/// Marks the one conflict that trying again does not mend.
-const CYCLE: &str = "move folder";
+/// Marks the one conflict that trying again does not mend: of a folder into itself.
+pub(super) const CYCLE: &str = "place folder";
 
 /// Refuses a node that is not at an expected version (RFC 9110 §13.1.1, on the node's own facts).
 pub(super) fn check_version(node: &Node, expected: Option<&[u64]>) -> Result<()> {
