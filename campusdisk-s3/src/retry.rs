@@ -39,6 +39,7 @@ impl Tries {
         }
         let doublings = u32::try_from(self.retries).unwrap_or(u32::MAX).min(16);
         let pause = FIRST_PAUSE * (1 << doublings);
+        // A server that restarts or is overloaded needs some time, and nothing tells when it is back.
         tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
         self.retries += 1;
         true

@@ -340,6 +340,7 @@ async fn persist<T, F: Future<Output = Result<T>>>(work: impl Fn() -> F) -> Resu
         match work().await {
             Err(error) if error.is_retryable() || error.kind() == ErrorKind::Conflict => {
                 tracing::debug!(%error, "a content is tried again");
+                // A store that restarts needs some time, and nothing tells when it is back.
                 tokio::time::sleep(PAUSE * 2_u32.pow(tried)).await;
             }
             outcome => return outcome,
@@ -387,6 +388,7 @@ impl Pace {
         let read = self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         let millis = u128::from(read) * 1000 / u128::from(most.get());
         let due = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        // What was asked for is a speed.
         tokio::time::sleep_until(self.begun + due).await;
     }
 }

@@ -82,6 +82,7 @@ impl DatabaseSettings {
                         wait_seconds = self.wait_seconds,
                         "the database can't be used yet and is waited for (database.wait_seconds)"
                     );
+                    // Nothing tells when it is there.
                     tokio::time::sleep(WAIT_PAUSE).await;
                 }
                 opened => return self.explained(opened),
