@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campusdisk_core::catalog::record::{BlobState, Role, Subject};
-use campusdisk_core::{AccountId, ErrorKind, NodeId, Span, UploadSpec};
+use campusdisk_core::{AccountId, ErrorKind, NodeId, PutOptions, Span, UploadSpec};
 use campusdisk_testkit::faulty::{Fault, ops};
 use futures::StreamExt;
 
@@ -18,9 +18,12 @@ async fn the_blobs_of_dead_writers_are_condemned_when_their_lease_is_over_and_de
     let (desk, root) = fixture.alice().await;
     let file = put(&desk, root, "f", &pattern(2500)).await.unwrap();
     // A put that fails at its end leaves three blobs that nothing refers to.
-    let mut gone = desk.put(root, name("g"), Default::default()).await.unwrap();
-    gone.write(pattern(3500)).await.unwrap();
-    drop(gone);
+    let mut announced = PutOptions::default();
+    announced.len_bytes = Some(4000);
+    let mut short = desk.put(root, name("g"), announced).await.unwrap();
+    short.write(pattern(3500)).await.unwrap();
+    // Only when its task has ended is there no one left who renews the leases of what it wrote.
+    assert_eq!(kind(short.finish().await), ErrorKind::Truncated);
     while fixture.objects().await.len() < 6 {
         tokio::task::yield_now().await;
     }
