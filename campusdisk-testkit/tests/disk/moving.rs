@@ -101,12 +101,16 @@ async fn a_move_that_was_cut_off_is_gone_on_with() {
     options.contents_at_once = 3;
     for _ in 0..3 {
         let mut steps = job(&fixture.disk, &stock, options.clone()).unwrap();
-        assert!(done(&steps.next().await.unwrap().unwrap()));
+        let step = steps.next().await.unwrap().unwrap();
+        // Of the job before, a commit on its way to a database may arrive after it was cut off: then this one finds it moved.
+        assert!(step.outcome.is_ok(), "{step:?}");
     }
     let left = fixture.disk.stock_size(&stock).await.unwrap().contents;
     assert!(left < 12 && left > 0, "{left} of 12 are left");
     let steps = migrate(&fixture.disk, &stock, options).await;
-    assert_eq!(steps.len() as u64, left);
+    assert!(steps.len() as u64 <= left, "{steps:?}");
+    assert!(steps.iter().all(|step| step.outcome.is_ok()), "{steps:?}");
+    assert_eq!(fixture.disk.stock_size(&stock).await.unwrap().contents, 0);
     for (file, size) in files.into_iter().zip(2000..) {
         assert_eq!(read(&desk, file).await.unwrap(), pattern(size));
     }
