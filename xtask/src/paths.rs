@@ -68,6 +68,17 @@ pub(crate) fn user_id() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
+/// Where cargo keeps what it downloads.
+///
+/// # Errors
+/// When neither `CARGO_HOME` nor `HOME` is set.
+pub(crate) fn cargo_home() -> Result<PathBuf> {
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set")
+}
+
 fn from_env_or_cache(variable: &str, folder: &str) -> Result<PathBuf> {
     if let Some(path) = env::var_os(variable) {
         return std::path::absolute(&path).with_context(|| format!("{variable} names no usable path"));

@@ -2,6 +2,7 @@
 //! result file.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -26,8 +27,7 @@ pub(super) fn steps(run: &mut Run<'_>) -> Result<()> {
         .current_dir(paths::clone_root());
     run.step("cargo deny", check, None);
     each_feature_alone(run);
-    package(run);
-    Ok(())
+    package(run)
 }
 
 fn each_feature_alone(run: &mut Run<'_>) {
@@ -57,12 +57,35 @@ fn each_feature_alone(run: &mut Run<'_>) {
     }
 }
 
-fn package(run: &mut Run<'_>) {
+fn package(run: &mut Run<'_>) -> Result<()> {
+    forget_unpacked(run)?;
     let mut package = run.cargo(&["package", "--locked", "--allow-dirty"]);
     for published in run.workspace.published() {
         package.args(["-p", &published.name]);
     }
     run.step("packages", package, None);
+    Ok(())
+}
+
+/// Deletes what cargo unpacked of our packages in an earlier run: it takes that for what it packs now, as the version is the same.
+fn forget_unpacked(run: &Run<'_>) -> Result<()> {
+    let registries = paths::cargo_home()?.join("registry/src");
+    for registry in fs::read_dir(&registries).into_iter().flatten() {
+        let registry = registry?;
+        // Those that are no server's have no name before the hash.
+        if !registry.file_name().to_string_lossy().starts_with('-') {
+            continue;
+        }
+        for published in run.workspace.published() {
+            let unpacked = registry
+                .path()
+                .join(format!("{}-{}", published.name, published.version));
+            if unpacked.exists() {
+                fs::remove_dir_all(&unpacked).with_context(|| format!("delete {}", unpacked.display()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes what happened, with commit, date and machine, to be committed.
@@ -108,6 +131,6 @@ pub(super) fn write_result(report: &Report) -> Result<()> {
         writeln!(text, "\nFailed: {test}")?;
     }
     let path = root.join(RESULT_FILE);
-    std::fs::create_dir_all(root.join("docs"))?;
-    std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))
+    fs::create_dir_all(root.join("docs"))?;
+    fs::write(&path, text).with_context(|| format!("write {}", path.display()))
 }
