@@ -204,6 +204,7 @@ fn finished_upload(drive: DriveId, root: NodeId, name: &str) -> ChangeSet {
             owner: "hall".to_owned(),
             until: now + Duration::from_secs(60),
             condemned: None,
+            object: None,
             refs: 0,
         })
         .with(Expect::ParentLive(root, drive))

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod media;
 pub mod memory;
+pub mod mount;
 pub mod storage;
 pub mod wrap;
 
@@ -23,9 +24,9 @@ pub use self::body::ByteBody;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::disk::{
     Admission, Algorithm, AppendOptions, Appended, Appending, CampusDisk, Checksum, Desk, Download,
-    DriveUsage, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place, PlacementRule, Put, PutOptions,
-    Putting, ReadGrant, Restore, Seams, Settled, ShareFacts, SharePassword, ShareSpec, Stock, StockSize,
-    Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
+    DriveUsage, FilePlace, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place, PlacementRule,
+    Published, Put, PutOptions, Putting, ReadGrant, Restore, Seams, Settled, ShareFacts, SharePassword,
+    ShareSpec, Stock, StockSize, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
 };
 pub use self::entry_name::{EntryName, NameKey};
 pub use self::error::{Error, ErrorKind, Result};

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use campusdisk_core::mount::ObjectPath;
 use campusdisk_core::storage::{BlobKey, StoreInfo};
 use campusdisk_core::{ErrorKind, IdSource, RandomIds};
 use hdfs_native::client::FileStatus;
@@ -176,6 +177,16 @@ impl Cluster {
     /// A fresh name for a file being written that will be `name`.
     pub(crate) fn fresh(&self, name: impl fmt::Display) -> String {
         format!("{}/{name}.{:032x}", self.writing(), RandomIds.random())
+    }
+
+    /// Where an object of a mount lies.
+    pub(crate) fn object_path(&self, path: &ObjectPath) -> String {
+        format!("{}/{path}", self.config.root)
+    }
+
+    /// How errors name an object of a mount.
+    pub(crate) fn object_subject(&self, path: &ObjectPath) -> String {
+        format!("{path} in mount {}", self.info.name)
     }
 
     /// How errors name a blob.

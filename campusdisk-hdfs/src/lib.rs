@@ -60,6 +60,7 @@ mod file;
 mod hadoop;
 mod health;
 mod list;
+mod mount;
 mod native;
 mod pace;
 mod reader;
@@ -73,4 +74,5 @@ mod writer;
 
 pub use self::config::{HdfsConfig, WritePath};
 pub use self::health::HdfsHealth;
+pub use self::mount::HdfsMount;
 pub use self::store::HdfsStore;

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use campusdisk_core::mount::ObjectRef;
 use campusdisk_core::storage::{BlobReader, BlobRef};
-use campusdisk_core::{ByteBody, ErrorKind, Result, Span};
+use campusdisk_core::{ByteBody, Error, ErrorKind, Result, Span};
 use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
+use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
 
 use crate::cluster::Cluster;
 use crate::error::Failure;
-
-const READ: &str = "read blob";
 
 /// How often reading is taken up again without a byte in between.
 const MAX_FRUITLESS: u32 = 4;
@@ -30,20 +30,73 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 type Pieces = BoxStream<'static, Result<Bytes, Failure>>;
 
-/// The reader of a blob. The file is opened at the first span and stays open: opening fetches all block locations.
+/// The reader of a file. It is opened at the first span and stays open: opening fetches all block locations.
 #[derive(Clone, Debug)]
 pub(crate) struct HdfsReader {
     cluster: Arc<Cluster>,
-    blob: BlobRef,
+    wanted: Arc<Wanted>,
     open: Open,
+}
+
+/// What is read.
+#[derive(Debug)]
+struct Wanted {
+    path: String,
+    len_bytes: u64,
+    /// When the file of somebody else was changed last; a blob never is.
+    modified_millis: Option<u64>,
+    operation: &'static str,
+    subject: String,
 }
 
 impl HdfsReader {
     pub(crate) fn new(cluster: Arc<Cluster>, blob: BlobRef) -> Self {
+        let wanted = Wanted {
+            path: cluster.path(&blob.key),
+            len_bytes: blob.len_bytes,
+            modified_millis: None,
+            operation: "read blob",
+            subject: cluster.subject(&blob.key),
+        };
+        Self::of(cluster, wanted)
+    }
+
+    /// The reader of somebody else's file, as long as it is as it was.
+    pub(crate) fn of_object(cluster: Arc<Cluster>, object: &ObjectRef) -> Self {
+        let wanted = Wanted {
+            path: cluster.object_path(&object.path),
+            len_bytes: object.len_bytes,
+            // A mark that is no time fits no file.
+            modified_millis: Some(object.mark.parse().unwrap_or(u64::MAX)),
+            operation: "read object",
+            subject: cluster.object_subject(&object.path),
+        };
+        Self::of(cluster, wanted)
+    }
+
+    fn of(cluster: Arc<Cluster>, wanted: Wanted) -> Self {
         Self {
             cluster,
-            blob,
+            wanted: Arc::new(wanted),
             open: Open::default(),
+        }
+    }
+
+    /// Whether a file of somebody else is still the one that is wanted. Asked after the file was opened: blocks never change,
+    /// so what it has then stays.
+    async fn check_unchanged(&self) -> Result<(), Failure> {
+        let Some(modified_millis) = self.wanted.modified_millis else {
+            return Ok(());
+        };
+        let status = self.cluster.status(&self.wanted.path).await?;
+        let same = |status: &FileStatus| {
+            !status.isdir
+                && status.length as u64 == self.wanted.len_bytes
+                && status.modification_time == modified_millis
+        };
+        match status.as_ref().is_some_and(same) {
+            true => Ok(()),
+            false => Err(self.wanted.changed()),
         }
     }
 
@@ -52,16 +105,27 @@ impl HdfsReader {
         if let Some(file) = self.open.get() {
             return Ok(file);
         }
-        let path = self.cluster.path(&self.blob.key);
-        let file = self
+        let path = &self.wanted.path;
+        let opened = self
             .cluster
-            .call(|client| async move { client.read(&path).await })
-            .await?;
-        let (is, should) = (file.file_length() as u64, self.blob.len_bytes);
+            .call(|client| async move { client.read(path).await })
+            .await;
+        let is_object = self.wanted.modified_millis.is_some();
+        let file = match opened {
+            Err(failure) if is_object && failure.kind() == ErrorKind::NotFound => {
+                return Err(self.wanted.changed());
+            }
+            opened => opened?,
+        };
+        let (is, should) = (file.file_length() as u64, self.wanted.len_bytes);
+        if is != should && is_object {
+            return Err(self.wanted.changed());
+        }
         if is != should {
             let says = format!("the file has {is} bytes instead of {should}");
             return Err(Failure::new(ErrorKind::Corrupt, says));
         }
+        self.check_unchanged().await?;
         // Two spans that begin at once may both open it; the later one is kept.
         Ok(self.open.set(file))
     }
@@ -82,8 +146,12 @@ impl HdfsReader {
     }
 
     async fn begin(&self, span: Span) -> Result<(), Failure> {
-        let file = self.file().await?;
-        let len_bytes = file.file_length() as u64;
+        match self.open.get() {
+            // It may have been opened long ago.
+            Some(_) => self.check_unchanged().await?,
+            None => drop(self.file().await?),
+        }
+        let len_bytes = self.wanted.len_bytes;
         if span.end() > len_bytes {
             let says = format!("bytes up to {} were asked of {len_bytes}", span.end());
             return Err(Failure::new(ErrorKind::Corrupt, says));
@@ -96,7 +164,7 @@ impl HdfsReader {
 impl BlobReader for HdfsReader {
     async fn read(&self, span: Span) -> Result<ByteBody> {
         let begun = self.begin(span).await;
-        begun.map_err(|failure| failure.during(READ, self.cluster.subject(&self.blob.key)))?;
+        begun.map_err(|failure| self.wanted.failed(failure))?;
         let transfer = Transfer {
             reader: self.clone(),
             window: None,
@@ -104,6 +172,16 @@ impl BlobReader for HdfsReader {
             fruitless: 0,
         };
         Ok(ByteBody::stream(span.len(), transfer.into_stream()))
+    }
+}
+
+impl Wanted {
+    fn changed(&self) -> Failure {
+        Failure::new(ErrorKind::Changed, "the file was changed since it was published")
+    }
+
+    fn failed(&self, failure: Failure) -> Error {
+        failure.during(self.operation, &self.subject)
     }
 }
 
@@ -148,10 +226,7 @@ impl Transfer {
             match transfer.next().await {
                 Ok(Some(piece)) => Ok(Some((piece, transfer))),
                 Ok(None) => Ok(None),
-                Err(failure) => {
-                    let subject = transfer.reader.cluster.subject(&transfer.reader.blob.key);
-                    Err(failure.during(READ, subject))
-                }
+                Err(failure) => Err(transfer.reader.wanted.failed(failure)),
             }
         })
     }
@@ -180,7 +255,7 @@ impl Transfer {
                 tokio::time::sleep(FIRST_PAUSE * (1 << self.fruitless.min(MAX_FRUITLESS))).await;
             }
             self.fruitless += 1;
-            tracing::debug!(key = %self.reader.blob.key, at = self.rest.start, "read is taken up again");
+            tracing::debug!(file = %self.reader.wanted.subject, at = self.rest.start, "read is taken up again");
         }
     }
 

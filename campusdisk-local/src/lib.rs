@@ -40,10 +40,12 @@ mod config;
 mod error;
 mod layout;
 mod list;
+mod mount;
 mod part;
 mod reader;
 mod store;
 mod writer;
 
 pub use self::config::LocalConfig;
+pub use self::mount::LocalMount;
 pub use self::store::LocalStore;

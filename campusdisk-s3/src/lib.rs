@@ -36,6 +36,7 @@ mod bucket;
 mod config;
 mod error;
 mod list;
+mod mount;
 mod reader;
 mod retry;
 mod store;
@@ -43,4 +44,5 @@ mod tidy;
 mod writer;
 
 pub use self::config::{S3Config, S3Credentials, S3Encryption};
+pub use self::mount::S3Mount;
 pub use self::store::S3Store;

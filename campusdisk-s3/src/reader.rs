@@ -5,40 +5,91 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use campusdisk_core::mount::ObjectRef;
 use campusdisk_core::storage::{BlobReader, BlobRef};
-use campusdisk_core::{ByteBody, ErrorKind, Result, Span};
+use campusdisk_core::{ByteBody, Error, ErrorKind, Result, Span};
 use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 
 use crate::bucket::Bucket;
 use crate::error::Failure;
+use crate::mount;
 use crate::retry::Tries;
-
-const READ: &str = "read blob";
 
 type Pieces = BoxStream<'static, Result<Bytes, Failure>>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct S3Reader {
     bucket: Arc<Bucket>,
-    blob: BlobRef,
+    wanted: Arc<Wanted>,
+}
+
+/// What is read.
+#[derive(Debug)]
+struct Wanted {
+    path: Path,
+    len_bytes: u64,
+    /// What tells the object of somebody else from a later one; a blob never changes.
+    mark: Option<String>,
+    operation: &'static str,
+    subject: String,
 }
 
 impl S3Reader {
     pub(crate) fn new(bucket: Arc<Bucket>, blob: BlobRef) -> Self {
-        Self { bucket, blob }
+        let wanted = Wanted {
+            path: bucket.path(&blob.key),
+            len_bytes: blob.len_bytes,
+            mark: None,
+            operation: "read blob",
+            subject: bucket.subject(&blob.key),
+        };
+        Self {
+            bucket,
+            wanted: Arc::new(wanted),
+        }
+    }
+
+    /// The reader of somebody else's object, as long as it is as it was.
+    pub(crate) fn of_object(bucket: Arc<Bucket>, path: Path, object: &ObjectRef) -> Self {
+        let wanted = Wanted {
+            path,
+            len_bytes: object.len_bytes,
+            mark: Some(object.mark.clone()),
+            operation: "read object",
+            subject: mount::subject(&bucket, &object.path),
+        };
+        Self {
+            bucket,
+            wanted: Arc::new(wanted),
+        }
     }
 
     async fn get(&self, range: Range<u64>) -> Result<Pieces, Failure> {
-        let path = self.bucket.path(&self.blob.key);
+        let wanted = &self.wanted;
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let answer = self.bucket.objects.get_opts(&path, options).await?;
-        if answer.meta.size != self.blob.len_bytes {
-            let (is, should) = (answer.meta.size, self.blob.len_bytes);
+        let answer = self.bucket.objects.get_opts(&wanted.path, options).await;
+        let answer = answer.map_err(Failure::from);
+        // The server says which object the bytes of this very answer are of.
+        if let Some(mark) = &wanted.mark {
+            let is_same = match &answer {
+                Ok(answer) => mount::mark_of(&answer.meta) == *mark && answer.meta.size == wanted.len_bytes,
+                // A range that begins past the end of a shorter object, or no object.
+                Err(failure) => !matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::Corrupt),
+            };
+            if !is_same {
+                let says = "the object was changed since it was published";
+                return Err(Failure::new(ErrorKind::Changed, says));
+            }
+        }
+        let answer = answer?;
+        if answer.meta.size != wanted.len_bytes {
+            let (is, should) = (answer.meta.size, wanted.len_bytes);
             let says = format!("the object has {is} bytes instead of {should}");
             return Err(Failure::new(ErrorKind::Corrupt, says));
         }
@@ -46,12 +97,12 @@ impl S3Reader {
     }
 
     async fn begin(&self, span: Span) -> Result<Pieces, Failure> {
-        if span.end() > self.blob.len_bytes {
-            let path = self.bucket.path(&self.blob.key);
-            if self.bucket.stored(&path).await?.is_none() {
+        let len_bytes = self.wanted.len_bytes;
+        if span.end() > len_bytes {
+            if self.bucket.stored(&self.wanted.path).await?.is_none() {
                 return Err(Failure::new(ErrorKind::NotFound, "there is no such object"));
             }
-            let says = format!("bytes up to {} were asked of {}", span.end(), self.blob.len_bytes);
+            let says = format!("bytes up to {} were asked of {len_bytes}", span.end());
             return Err(Failure::new(ErrorKind::Corrupt, says));
         }
         self.get(span.range()).await
@@ -62,7 +113,7 @@ impl S3Reader {
 impl BlobReader for S3Reader {
     async fn read(&self, span: Span) -> Result<ByteBody> {
         let begun = self.begin(span).await;
-        let pieces = begun.map_err(|failure| failure.during(READ, self.bucket.subject(&self.blob.key)))?;
+        let pieces = begun.map_err(|failure| self.wanted.failed(failure))?;
         let transfer = Transfer {
             reader: self.clone(),
             pieces: Some(pieces),
@@ -70,6 +121,12 @@ impl BlobReader for S3Reader {
             tries: None,
         };
         Ok(ByteBody::stream(span.len(), transfer.into_stream()))
+    }
+}
+
+impl Wanted {
+    fn failed(&self, failure: Failure) -> Error {
+        failure.during(self.operation, &self.subject)
     }
 }
 
@@ -90,10 +147,7 @@ impl Transfer {
             }
             match transfer.next().await {
                 Ok(piece) => Ok(Some((piece, transfer))),
-                Err(failure) => {
-                    let subject = transfer.reader.bucket.subject(&transfer.reader.blob.key);
-                    Err(failure.during(READ, subject))
-                }
+                Err(failure) => Err(transfer.reader.wanted.failed(failure)),
             }
         })
     }
@@ -115,7 +169,7 @@ impl Transfer {
             if !goes_on {
                 return Err(failure);
             }
-            tracing::debug!(key = %self.reader.blob.key, at = self.rest.start, "read is taken up again");
+            tracing::debug!(object = %self.reader.wanted.subject, at = self.rest.start, "read is taken up again");
         }
     }
 

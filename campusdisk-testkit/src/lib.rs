@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod faulty;
 pub mod manual;
 pub mod model;
+pub mod mount;
 pub mod small_disk;
 pub mod storage;
 mod suite;

@@ -21,6 +21,8 @@ mod moving;
 mod placement;
 #[path = "disk/probe.rs"]
 mod probe;
+#[path = "disk/publish.rs"]
+mod publish;
 #[path = "disk/quota.rs"]
 mod quota;
 #[path = "disk/races.rs"]

@@ -13,6 +13,7 @@ pub mod ground;
 mod hall;
 pub mod hdfs;
 pub mod http_between;
+pub mod mounts;
 pub mod postgres;
 pub mod process;
 mod raw;

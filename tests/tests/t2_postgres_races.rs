@@ -427,6 +427,7 @@ async fn desks(two: &Two) -> Vec<(CampusDisk, Desk)> {
         let seams = Seams {
             stores: vec![store.clone()],
             placement: Vec::new(),
+            mounts: Vec::new(),
             catalog: Arc::new(catalog.clone()),
             identity: Arc::new(identity.clone()),
             events: Arc::new(MemoryEvents::new(10)),

@@ -113,6 +113,7 @@ pub(crate) async fn disk(identity: Arc<dyn campusdisk_core::Identity>, policy: P
     let seams = Seams {
         stores: vec![Arc::new(MemoryStore::new(info))],
         placement: Vec::new(),
+        mounts: Vec::new(),
         catalog: Arc::new(MemoryCatalog::default()),
         identity,
         events: Arc::new(MemoryEvents::new(100)),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use ipnet::IpNet;
 
+use crate::mount::ObjectRef;
 use crate::storage::{BlobKey, StoreName};
 use crate::{AccountId, ContentId, DriveId, EntryName, Error, EventId, GroupId, NodeId, Result, ShareId};
 use crate::{TicketId, Timestamp, UploadId};
@@ -287,6 +288,8 @@ pub struct Blob {
     pub until: Timestamp,
     /// Since when it is condemned.
     pub condemned: Option<Timestamp>,
+    /// The object that it is, where its store is a mount.
+    pub object: Option<ObjectRef>,
     /// Counter: how many extents of contents and uploads refer to it.
     pub refs: u64,
 }

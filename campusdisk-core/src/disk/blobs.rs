@@ -12,8 +12,9 @@ use super::intake::Part;
 use super::shared::Shared;
 use crate::catalog::record::{Blob, BlobState, Extent};
 use crate::catalog::{BlobStep, Change};
+use crate::mount::ObjectRef;
 use crate::storage::{BlobKey, BlobReader, BlobRef, BlobStore, CreateOptions, StoreName};
-use crate::{Policy, Result, Timestamp};
+use crate::{Error, ErrorKind, Policy, Result, Timestamp};
 
 /// Leased keys that no writer has taken yet, by store.
 #[derive(Default)]
@@ -58,10 +59,10 @@ impl Shared {
         self.commit(set).await?;
         *pool = fresh;
         // The batch holds at least one key.
-        pool.pop().map(|(key, _)| key).ok_or_else(crate::Error::not_found)
+        pool.pop().map(|(key, _)| key).ok_or_else(Error::not_found)
     }
 
-    fn leased(&self, store: &StoreName, key: BlobKey, until: Timestamp) -> Blob {
+    pub(super) fn leased(&self, store: &StoreName, key: BlobKey, until: Timestamp) -> Blob {
         Blob {
             store: store.clone(),
             key,
@@ -69,6 +70,7 @@ impl Shared {
             owner: self.instance.clone(),
             until,
             condemned: None,
+            object: None,
             refs: 0,
         }
     }
@@ -115,14 +117,28 @@ impl Shared {
         if let Some(reader) = self.readers.0.get(&key) {
             return Ok(reader);
         }
-        let store = self.store(&extent.store)?;
-        let blob = BlobRef {
-            key: extent.blob,
-            len_bytes: extent.blob_len_bytes,
+        let reader: Arc<dyn BlobReader> = match self.mounts.get(&extent.store) {
+            Some(mount) => Arc::from(mount.open(&self.object_of(extent).await?).await?),
+            None => {
+                let blob = BlobRef {
+                    key: extent.blob,
+                    len_bytes: extent.blob_len_bytes,
+                };
+                Arc::from(self.store(&extent.store)?.open(&blob).await?)
+            }
         };
-        let reader: Arc<dyn BlobReader> = Arc::from(store.open(&blob).await?);
         self.readers.0.insert(key, reader.clone());
         Ok(reader)
+    }
+
+    /// The object of a mount that an extent lies in.
+    pub(super) async fn object_of(&self, extent: &Extent) -> Result<ObjectRef> {
+        let blob = self.catalog.blob(&extent.store, &extent.blob).await?;
+        let blob = blob.ok_or_else(Error::not_found)?;
+        blob.object.ok_or_else(|| {
+            let says = "the row of a blob in a mount does not say which object it is";
+            Error::new(ErrorKind::Corrupt, says).on(extent.blob.as_str())
+        })
     }
 
     /// Forgets readers that failed, or whose blobs are deleted.

@@ -371,7 +371,7 @@ impl Chain {
     /// The span of a small content on a remote store, kept in memory once it was asked for.
     async fn cached(&mut self, span: Span) -> Result<Option<Bytes>> {
         let remote = match self.content.extents.first() {
-            Some(extent) => self.shared.store(&extent.store)?.info().remote,
+            Some(extent) => self.shared.is_remote(&extent.store)?,
             None => false,
         };
         if !remote || self.content.size_bytes > CHUNK_BYTES {

@@ -109,7 +109,7 @@ impl Shared {
             extents,
             attached: 0,
             size_bytes,
-            hash,
+            hash: Some(hash),
             head: None,
         };
         let arrival = arrival_of(upload, bytes)?;

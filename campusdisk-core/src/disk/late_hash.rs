@@ -129,6 +129,7 @@ impl Shared {
             set.push(Expect::Version(RecordKey::Content(id), content.layout_version));
             set.push(Content {
                 sha256: hash.sha256_digest()?,
+                crc32: content.crc32.or(Some(hash.crc32)),
                 layout_version: content.layout_version + 1,
                 ..content
             });

@@ -117,7 +117,7 @@ impl CampusDisk {
     /// # Cancel safety
     /// When the stream is dropped, every content lies either where it lay or in the new store; half-made copies are found by the sweep.
     pub fn migrate(&self, stock: Stock, to: &StoreName, options: JobOptions) -> Result<JobSteps> {
-        self.known(&stock.store)?;
+        self.check_known(&stock.store)?;
         let target = self.known(to)?.clone();
         if stock.store == *to {
             return Err(Error::invalid("to", "is the store that the contents lie in"));
@@ -140,7 +140,7 @@ impl CampusDisk {
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) when the store is not configured.
     pub fn verify(&self, stock: Stock, options: JobOptions) -> Result<JobSteps> {
-        self.known(&stock.store)?;
+        self.check_known(&stock.store)?;
         let verify =
             |shared: Arc<Shared>, id, pace: Arc<Pace>| async move { shared.verify_content(id, &pace).await };
         Ok(self.0.clone().job(stock, options, verify))
@@ -172,6 +172,14 @@ impl CampusDisk {
     /// What the catalog says.
     pub async fn versions_of(&self, content: ContentId, limit: u32) -> Result<Vec<Version>> {
         self.0.catalog.versions_of(content, limit).await
+    }
+
+    /// Whether contents may lie in a store or mount of this name.
+    fn check_known(&self, name: &StoreName) -> Result<()> {
+        match self.0.mounts.contains_key(name) {
+            true => Ok(()),
+            false => self.known(name).map(drop),
+        }
     }
 
     fn known(&self, store: &StoreName) -> Result<&Arc<dyn BlobStore>> {

@@ -46,7 +46,8 @@ pub(super) enum Stored {
         extents: Vec<Extent>,
         attached: usize,
         size_bytes: u64,
-        hash: HashState,
+        /// `None` when nobody has read the bytes yet.
+        hash: Option<HashState>,
         head: Option<Bytes>,
     },
     /// In a content that is there.
@@ -297,8 +298,8 @@ impl Shared {
                 set.push(Content {
                     id: placed.content,
                     size_bytes: *size_bytes,
-                    crc32: Some(hash.crc32),
-                    sha256: hash.sha256_digest()?,
+                    crc32: hash.as_ref().map(|hash| hash.crc32),
+                    sha256: hash.as_ref().map(HashState::sha256_digest).transpose()?.flatten(),
                     created,
                     layout_version: 1,
                     extents: extents.clone(),

@@ -18,6 +18,7 @@ use super::watch::Watches;
 use crate::catalog::record::{Event, Setting};
 use crate::catalog::{Catalog, ChangeSet, Committed, Expect, RecordKey};
 use crate::memory::{MemoryChunkCache, MemoryEvents};
+use crate::mount::Mount;
 use crate::storage::{BlobStore, StoreName};
 use crate::{
     AccountId, Actor, ChangeId, ChunkCache, Clock, Error, ErrorKind, EventId, EventSink, IdSource, Identity,
@@ -31,6 +32,8 @@ pub struct Seams {
     pub stores: Vec<Arc<dyn BlobStore>>,
     /// Which of them takes which new bytes: that of the first rule that fits, else the first store.
     pub placement: Vec<PlacementRule>,
+    /// The objects of others that files may be of, by the names of their mounts.
+    pub mounts: Vec<Arc<dyn Mount>>,
     /// The catalog.
     pub catalog: Arc<dyn Catalog>,
     /// Who is who.
@@ -58,6 +61,7 @@ impl Seams {
         Self {
             stores: vec![store],
             placement: Vec::new(),
+            mounts: Vec::new(),
             catalog,
             identity,
             events: Arc::new(MemoryEvents::new(1000)),
@@ -79,6 +83,7 @@ pub struct CampusDisk(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) stores: HashMap<StoreName, Arc<dyn BlobStore>>,
+    pub(super) mounts: HashMap<StoreName, Arc<dyn Mount>>,
     pub(super) placement: Placement,
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) identity: Arc<dyn Identity>,
@@ -112,7 +117,8 @@ impl CampusDisk {
     /// Starts no task; see [`run_background`](Self::run_background).
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) without a store, with two of one name, or without one that the catalog knows blobs of;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) without a store, with two stores or mounts of one name, or without one that the catalog knows
+    /// blobs of;
     /// [`Conflict`](ErrorKind::Conflict) when a store belongs to another installation, else what catalog and stores say.
     pub async fn open(seams: Seams, policy: Policy) -> Result<Self> {
         let placement = Placement::new(&seams.stores, seams.placement.clone())?;
@@ -125,12 +131,23 @@ impl CampusDisk {
                 );
             }
         }
+        let mut mounts = HashMap::new();
+        for mount in &seams.mounts {
+            let name = mount.info().name.clone();
+            if stores.contains_key(&name) || mounts.insert(name.clone(), mount.clone()).is_some() {
+                let says = "a mount has the name of a store or of another mount";
+                return Err(Error::new(ErrorKind::InvalidInput, says).on(name.to_string()));
+            }
+        }
         let random = || InstallationId::from_u128(seams.ids.random()).to_string();
         let installation = setting(&seams, INSTALLATION, random()).await?;
         let installation = installation.parse::<InstallationId>().map_err(|cause| {
             Error::new(ErrorKind::Corrupt, "the installation's id can't be read").because(cause)
         })?;
-        no_store_is_missing(&seams, &stores).await?;
+        no_store_is_missing(&seams, |name| {
+            stores.contains_key(name) || mounts.contains_key(name)
+        })
+        .await?;
         let ticket_key = setting(&seams, TICKET_KEY, random() + &random()).await?;
         for store in &seams.stores {
             store.claim(installation).await?;
@@ -147,6 +164,7 @@ impl CampusDisk {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stores,
+            mounts,
             placement,
             catalog: seams.catalog,
             identity: seams.identity,
@@ -293,6 +311,14 @@ impl Shared {
         })
     }
 
+    /// Whether the bytes of a store or mount cross a network.
+    pub(super) fn is_remote(&self, name: &StoreName) -> Result<bool> {
+        match self.mounts.get(name) {
+            Some(mount) => Ok(mount.info().remote),
+            None => Ok(self.store(name)?.info().remote),
+        }
+    }
+
     /// An event of now, with its facts as JSON.
     pub(super) fn event(&self, account: &AccountId, kind: &'static str, facts: &serde_json::Value) -> Event {
         let at = self.now();
@@ -340,9 +366,9 @@ impl fmt::Debug for Desk {
 }
 
 /// Refuses to begin without a store that blobs lie in, or are on their way into or out of.
-async fn no_store_is_missing(seams: &Seams, stores: &HashMap<StoreName, Arc<dyn BlobStore>>) -> Result<()> {
+async fn no_store_is_missing(seams: &Seams, is_there: impl Fn(&StoreName) -> bool) -> Result<()> {
     let used = seams.catalog.stores().await?;
-    match used.into_iter().find(|name| !stores.contains_key(name)) {
+    match used.into_iter().find(|name| !is_there(name)) {
         Some(name) => Err(Error::new(
             ErrorKind::InvalidInput,
             "the store is not configured any more, but blobs lie in it",

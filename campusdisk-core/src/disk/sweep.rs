@@ -7,7 +7,7 @@ use super::place::is_lost_race;
 use super::shared::{CampusDisk, Shared};
 use crate::catalog::record::Blob;
 use crate::catalog::{BlobStep, Bulk, Change, RecordKey, SweepQuery};
-use crate::storage::{BlobKey, StoreName};
+use crate::storage::{BlobKey, Deleted, StoreName};
 use crate::{ErrorKind, Result};
 
 /// What a sweep did.
@@ -173,7 +173,11 @@ impl Shared {
     }
 
     async fn delete_blobs(&self, store: &StoreName, keys: &[BlobKey]) -> Result<u64> {
-        let outcomes = Arc::clone(self.store(store)?).delete(keys).await?;
+        let outcomes = match self.mounts.contains_key(store) {
+            // The objects are not ours: only the rows go.
+            true => keys.iter().map(|&key| Deleted { key, outcome: Ok(()) }).collect(),
+            false => Arc::clone(self.store(store)?).delete(keys).await?,
+        };
         self.forget_readers(store, outcomes.iter().map(|deleted| deleted.key));
         let mut set = self.change_set();
         for deleted in outcomes {

@@ -287,7 +287,7 @@ impl Writer {
             extents,
             attached,
             size_bytes: self.taken_bytes,
-            hash: hash.clone(),
+            hash: Some(hash.clone()),
             head,
         };
         let arrival = arrival_of(upload, bytes)?;

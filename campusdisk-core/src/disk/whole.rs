@@ -281,7 +281,7 @@ impl Putter {
             extents,
             attached: 0,
             size_bytes,
-            hash: rest.hash,
+            hash: Some(rest.hash),
             head: Some(rest.head),
         };
         let arrival = Arrival {

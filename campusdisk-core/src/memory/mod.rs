@@ -4,10 +4,12 @@ mod cache;
 mod catalog;
 mod events;
 mod identity;
+mod mount;
 mod store;
 
 pub use self::cache::MemoryChunkCache;
 pub use self::catalog::MemoryCatalog;
 pub use self::events::MemoryEvents;
 pub use self::identity::MemoryIdentity;
+pub use self::mount::MemoryMount;
 pub use self::store::MemoryStore;

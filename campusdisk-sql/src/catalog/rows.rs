@@ -5,6 +5,7 @@ use campusdisk_core::catalog::record::{
     Blob, Content, Drive, Event, Extent, Lease, Member, Node, Setting, Share, Subject, Ticket, TrashMark,
     Version,
 };
+use campusdisk_core::mount::{ObjectPath, ObjectRef};
 use campusdisk_core::storage::StoreName;
 use campusdisk_core::{AccountId, ContentId, DriveId, EventId, GroupId, NodeId, ShareId, TicketId};
 
@@ -244,6 +245,9 @@ pub(super) fn blob_args(blob: &Blob) -> Args {
         .text(&blob.owner)
         .time(blob.until)
         .opt_time(blob.condemned)
+        .opt_text(blob.object.as_ref().map(|object| object.path.as_str()))
+        .opt_count(blob.object.as_ref().map(|object| object.len_bytes))
+        .opt_text(blob.object.as_ref().map(|object| object.mark.as_str()))
         .count(blob.refs)
 }
 
@@ -255,8 +259,22 @@ pub(super) fn blob(row: &mut Columns<'_>) -> Outcome<Blob> {
         owner: row.text()?.to_owned(),
         until: row.time()?,
         condemned: row.opt_time()?,
+        object: object(row)?,
         refs: row.count()?,
     })
+}
+
+/// Which object of a mount a blob is, if it is any.
+fn object(row: &mut Columns<'_>) -> Outcome<Option<ObjectRef>> {
+    let path = row.opt_text()?.map(ObjectPath::parse).transpose();
+    let path = path.map_err(|_| Failure::unreadable("an object's path that is none"))?;
+    let len_bytes = row.opt_count()?;
+    let mark = row.opt_text()?;
+    Ok(path.map(|path| ObjectRef {
+        path,
+        len_bytes: len_bytes.unwrap_or_default(),
+        mark: mark.unwrap_or_default().to_owned(),
+    }))
 }
 
 pub(super) fn share_args(share: &Share) -> Args {

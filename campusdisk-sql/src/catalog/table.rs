@@ -110,7 +110,8 @@ tables! {
     VERSIONS = "versions" ["node", "number"] ["drive", "content", "size_bytes", "mime", "created"] [] None;
     CONTENTS = "contents" ["id"]
         ["size_bytes", "crc32", "sha256", "created", "layout_version"] ["refs"] Some("layout_version");
-    BLOBS = "blobs" ["store", "key"] ["state", "owner", "until", "condemned"] ["refs"] None;
+    BLOBS = "blobs" ["store", "key"]
+        ["state", "owner", "until", "condemned", "object_path", "object_len_bytes", "object_mark"] ["refs"] None;
     UPLOADS = "uploads" ["id"]
         [
             "kind", "account", "share", "drive", "parent", "folders", "name", "on_conflict", "mime",

@@ -162,6 +162,7 @@ impl Desk {
             owner: "hall-1".to_owned(),
             until: at(60_000),
             condemned: None,
+            object: None,
             refs: 0,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use campusdisk_core::catalog::record::{BlobState, Content, Drive, DriveKind, NodeKind, Role, Subject};
 use campusdisk_core::catalog::{Catalog, ChildrenQuery};
-use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents, MemoryIdentity, MemoryStore};
+use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents, MemoryIdentity, MemoryMount, MemoryStore};
 use campusdisk_core::storage::{BlobKey, BlobStore, StoreInfo, StoreName};
 use campusdisk_core::{
     AccountId, Actor, AppendOptions, Appended, CampusDisk, Desk, EntryName, ErrorKind, NodeId, Policy,
@@ -31,6 +31,8 @@ pub(crate) struct Fixture {
     pub(crate) store: Arc<dyn BlobStore>,
     /// Takes what is moved there.
     pub(crate) archive: Arc<dyn BlobStore>,
+    /// Objects that others write.
+    pub(crate) mount: MemoryMount,
     pub(crate) identity: MemoryIdentity,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) events: MemoryEvents,
@@ -83,6 +85,7 @@ impl Fixture {
             gates: gates.clone(),
             faults: faults.clone(),
         };
+        let mount = MemoryMount::new(mount_name());
         let identity = MemoryIdentity::default();
         let clock = Arc::new(ManualClock::new());
         let events = MemoryEvents::new(1000);
@@ -92,6 +95,7 @@ impl Fixture {
                 Arc::new(FaultyStore::new(archive.clone(), faults.clone())),
             ],
             placement: Vec::new(),
+            mounts: vec![Arc::new(mount.clone())],
             catalog: Arc::new(probed),
             identity: Arc::new(identity.clone()),
             events: Arc::new(events.clone()),
@@ -107,6 +111,7 @@ impl Fixture {
             catalog,
             store,
             archive,
+            mount,
             identity,
             clock,
             events,
@@ -172,7 +177,13 @@ impl Fixture {
                 );
                 for extent in &content.extents {
                     let blob = self.catalog.blob(&extent.store, &extent.blob).await.unwrap();
-                    assert_eq!(blob.unwrap().state, BlobState::Live);
+                    let blob = blob.unwrap();
+                    assert_eq!(blob.state, BlobState::Live);
+                    if extent.store == mount_name() {
+                        assert_eq!(blob.object.unwrap().len_bytes, extent.len_bytes);
+                        continue;
+                    }
+                    assert_eq!(blob.object, None);
                     let store = if extent.store == self.archive.info().name {
                         &moved
                     } else {
@@ -189,6 +200,8 @@ impl Fixture {
         self.assert_sound().await;
         self.settle().await;
         self.assert_sound().await;
+        let rows = self.catalog.blobs_of(&mount_name(), None, 100_000).await.unwrap();
+        assert!(rows.iter().all(|blob| blob.refs > 0), "{rows:?}");
         for store in [&self.store, &self.archive] {
             let name = &store.info().name;
             let rows = self.catalog.blobs_of(name, None, 100_000).await.unwrap();
@@ -231,6 +244,10 @@ pub(crate) fn store_info() -> StoreInfo {
 
 fn archive_info() -> StoreInfo {
     StoreInfo::new(StoreName::parse("archive").unwrap()).with_part_size_bytes(2 * PART_BYTES + 500)
+}
+
+pub(crate) fn mount_name() -> StoreName {
+    StoreName::parse("spark").unwrap()
 }
 
 /// The blobs in a store with their lengths.

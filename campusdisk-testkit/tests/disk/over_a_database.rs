@@ -7,6 +7,7 @@ mod moved_between;
 mod moving;
 mod placement;
 mod probe;
+mod publish;
 mod quota;
 mod races;
 mod random;

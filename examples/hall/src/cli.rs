@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// Shows what the stores hold, moves it and reads it against its hashes, also while the hall runs.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Shows what others keep in the mounts, and publishes it in place, also while the hall runs.
+    #[command(subcommand)]
+    Mount(MountCommand),
 }
 
 /// Where the configuration and the data are.
@@ -213,6 +216,55 @@ pub(crate) struct JobArgs {
     /// Reads no more than so many bytes in a second.
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_bytes_per_second: Option<NonZeroU64>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What can be done with mounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MountCommand {
+    /// Shows what each mount is and how much of it is published, or the objects of one.
+    List(MountList),
+    /// Makes objects of a mount files of a drive, in place: no byte is copied. Run again, it brings what is new or was changed.
+    Publish(PublishArgs),
+}
+
+/// What is to be listed.
+#[derive(Debug, Args)]
+pub(crate) struct MountList {
+    /// The mount whose objects are listed.
+    pub(crate) mount: Option<String>,
+    /// Only those below this folder of it.
+    #[arg(long, value_name = "FOLDER", requires = "mount")]
+    pub(crate) under: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What is to be published where.
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// The mount the objects lie in.
+    pub(crate) mount: String,
+    /// The drive they become files of, by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) drive: DriveId,
+    /// Who publishes, by user name; the only administrator, unless set.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// Only objects below this folder of the mount; folders below it become folders of the drive.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) under: Option<String>,
+    /// The folder of the drive they go to, such as "2026/autumn"; made when it is missing. The drive's root, unless set.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<String>,
+    /// Also objects with a name, or in a folder with a name, that begins with a dot or an underscore. Spark and Hadoop name what is no
+    /// result so.
+    #[arg(long)]
+    pub(crate) hidden: bool,
+    /// Only says what there is to publish.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

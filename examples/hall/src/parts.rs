@@ -6,6 +6,7 @@ use campusdisk_accounts::{AccountStore, Accounts, AccountsSeams};
 use campusdisk_axum::AccountsIdentity;
 use campusdisk_core::catalog::Catalog;
 use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents};
+use campusdisk_core::mount::Mount;
 use campusdisk_core::storage::BlobStore;
 use campusdisk_core::{CampusDisk, RandomIds, Seams, SystemClock, TokioSpawner};
 use campusdisk_sql::{PostgresDatabase, SqliteDatabase};
@@ -106,7 +107,15 @@ pub(crate) async fn open_stores(config: &Config) -> Outcome<Vec<Arc<dyn BlobStor
     Ok(stores)
 }
 
-/// Refuses a configuration without a store that blobs lie in.
+/// Opens every mount.
+fn open_mounts(config: &Config) -> Outcome<Vec<Arc<dyn Mount>>> {
+    let mounts = config.mounts.iter();
+    mounts
+        .map(|(name, settings)| settings.open(name, config))
+        .collect()
+}
+
+/// Refuses a configuration without a store or mount that blobs lie in.
 ///
 /// # Errors
 /// Which store is missing and what to do, or why that can't be known.
@@ -114,11 +123,12 @@ pub(crate) async fn check_stores_in_use(config: &Config, records: &Records) -> O
     let used = records.catalog.stores().await?;
     match used
         .iter()
-        .find(|name| !config.stores.contains_key(name.as_str()))
+        .find(|name| !config.stores.contains_key(name.as_str()) && !config.mounts.contains_key(name.as_str()))
     {
         Some(name) => Err(Failure::new(format!(
-            "blobs lie in the store \"{name}\", but there is no [stores.{name}]: bring it back, and move what lies in it with \
-             `hall store migrate --from {name} --to ANOTHER`; `hall store list` says when the configuration may do without it"
+            "blobs lie in the store \"{name}\", but there is no [stores.{name}] (nor a [mounts.{name}], if it was a mount): bring it back, and \
+             move what lies in it with `hall store migrate --from {name} --to ANOTHER`; `hall store list` says when the configuration may do \
+             without it"
         ))),
         None => Ok(()),
     }
@@ -138,6 +148,7 @@ pub(crate) async fn open_disk(
     let seams = Seams {
         stores,
         placement: config.storage.rules()?,
+        mounts: open_mounts(config)?,
         catalog: records.catalog.clone(),
         identity: Arc::new(identity.clone()),
         events: Arc::new(MemoryEvents::new(config.events.kept)),

@@ -75,6 +75,38 @@ pub(super) async fn find(accounts: &Accounts, name: &str) -> Outcome<Account> {
     }
 }
 
+/// The only administrator.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(super) async fn only_administrator(accounts: &Accounts) -> Outcome<Account> {
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = Page {
+            after: after.as_deref(),
+            limit: Page::MAX_LIMIT,
+        };
+        let listed = accounts
+            .admin_list(&Administrator::operator(), None, page)
+            .await?;
+        found.extend(listed.items.into_iter().filter(|account| account.admin));
+        after = listed.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err(Failure::new(
+            "there is no administrator yet; `hall account add NAME --admin` makes one",
+        )),
+        _ => Err(Failure::new(
+            "there are several administrators; say which with --account NAME",
+        )),
+    }
+}
+
 async fn set_locked(named: Named, locked: bool) -> Outcome {
     let records = Records::open(&Config::load(named.place.overrides())?).await?;
     let update = AccountUpdate {

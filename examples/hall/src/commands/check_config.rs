@@ -49,18 +49,12 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         Err(failure) => table.row(&part, Err(failure)),
     }
     for (name, settings) in &config.stores {
-        let outcome = tokio::time::timeout(PART_LIMIT, reach(&config, name)).await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            Err(Failure::new(format!(
-                "no answer within {} s",
-                PART_LIMIT.as_secs()
-            )))
-        });
         let part = format!("store \"{name}\" ({})", settings.kind());
-        table.row(
-            &part,
-            outcome.map(|()| "wrote, read and deleted a blob".to_owned()),
-        );
+        table.row(&part, in_time(reach(&config, name)).await);
+    }
+    for (name, settings) in &config.mounts {
+        let part = format!("mount \"{name}\" ({})", settings.kind());
+        table.row(&part, in_time(reach_mount(&config, name)).await);
     }
     match table.failed {
         0 => Ok(()),
@@ -73,12 +67,37 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     }
 }
 
-async fn reach(config: &Config, name: &str) -> Outcome {
-    let Some(settings) = config.stores.get(name) else {
-        return Ok(());
+async fn in_time(reached: impl Future<Output = Outcome<String>>) -> Outcome<String> {
+    let outcome = tokio::time::timeout(PART_LIMIT, reached).await;
+    outcome.unwrap_or_else(|_| {
+        Err(Failure::new(format!(
+            "no answer within {} s",
+            PART_LIMIT.as_secs()
+        )))
+    })
+}
+
+async fn reach(config: &Config, name: &str) -> Outcome<String> {
+    if let Some(settings) = config.stores.get(name) {
+        try_out(&settings.open(name, config).await?).await?;
+    }
+    Ok("wrote, read and deleted a blob".to_owned())
+}
+
+/// Looks for one object and reads its first byte.
+async fn reach_mount(config: &Config, name: &str) -> Outcome<String> {
+    let Some(settings) = config.mounts.get(name) else {
+        return Ok(String::new());
     };
-    let store = settings.open(name, config).await?;
-    Ok(try_out(&store).await?)
+    let mount = settings.open(name, config)?;
+    let Some(object) = mount.list(None).try_next().await? else {
+        return Ok("there is no object in it yet".to_owned());
+    };
+    if let Some(first) = Span::new(0, object.len_bytes.min(1)) {
+        let reader = mount.open(&object).await?;
+        reader.read(first).await?.try_collect::<Vec<_>>().await?;
+    }
+    Ok("found an object and read it".to_owned())
 }
 
 /// Writes a blob that nobody knows of, reads it and deletes it.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use campusdisk_accounts::{Account, Accounts, Administrator, Page};
+use campusdisk_accounts::Account;
 use campusdisk_axum::AccountsIdentity;
 
 use super::account;
 use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::demo::{Demo, Made};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::parts::{self, Records};
 use crate::site::{Language, Site};
 
@@ -41,7 +41,7 @@ async fn fill(
 ) -> Outcome<(Account, Made)> {
     let account = match name {
         Some(name) => account::find(&records.accounts, name).await?,
-        None => only_administrator(&records.accounts).await?,
+        None => account::only_administrator(&records.accounts).await?,
     };
     let site = Site::open(records.catalog.clone(), config).await?;
     let language = language.or(site.face().language).unwrap_or(Language::English);
@@ -52,32 +52,4 @@ async fn fill(
     let made = demo.fill(&account.id, language).await;
     disk.shutdown(LIMIT).await;
     Ok((account, made?))
-}
-
-async fn only_administrator(accounts: &Accounts) -> Outcome<Account> {
-    let mut found = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = Page {
-            after: after.as_deref(),
-            limit: Page::MAX_LIMIT,
-        };
-        let listed = accounts
-            .admin_list(&Administrator::operator(), None, page)
-            .await?;
-        found.extend(listed.items.into_iter().filter(|account| account.admin));
-        after = listed.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    match (found.pop(), found.len()) {
-        (Some(only), 0) => Ok(only),
-        (None, _) => Err(Failure::new(
-            "there is no administrator yet; `hall account add NAME --admin` makes one",
-        )),
-        _ => Err(Failure::new(
-            "there are several administrators; say which with --account NAME",
-        )),
-    }
 }

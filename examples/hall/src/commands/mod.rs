@@ -4,5 +4,6 @@ pub(crate) mod account;
 pub(crate) mod check;
 pub(crate) mod check_config;
 pub(crate) mod demo;
+pub(crate) mod mount;
 pub(crate) mod store;
 pub(crate) mod token;

@@ -90,12 +90,16 @@ async fn list(stores: &Stores<'_>) -> Outcome {
         };
         println!("{name:<24}{:<8}{}{remark}", settings.kind(), told(size));
     }
+    for (name, settings) in &stores.config.mounts {
+        let size = stores.disk.stock_size(&stores.stock(name, None)?).await?;
+        println!("{name:<24}{:<8}{}; a mount", settings.kind(), told(size));
+    }
     Ok(())
 }
 
 async fn migrate(stores: &Stores<'_>, args: &MigrateArgs) -> Outcome {
     let stock = stores.stock(&args.from, args.job.drive)?;
-    let to = stores.name(&args.to)?;
+    let to = stores.target(&args.to)?;
     stores.check_drive(args.job.drive).await?;
     let size = stores.disk.stock_size(&stock).await?;
     let (from, way) = (&args.from, format!("from \"{}\" to \"{}\"", args.from, args.to));
@@ -118,7 +122,12 @@ async fn verify(stores: &Stores<'_>, args: &VerifyArgs) -> Outcome {
     stores.check_drive(args.job.drive).await?;
     let names: Vec<_> = match &args.store {
         Some(name) => vec![name],
-        None => stores.config.stores.keys().collect(),
+        None => stores
+            .config
+            .stores
+            .keys()
+            .chain(stores.config.mounts.keys())
+            .collect(),
     };
     let mut all = Tally::default();
     for name in names {
@@ -136,8 +145,20 @@ async fn verify(stores: &Stores<'_>, args: &VerifyArgs) -> Outcome {
 }
 
 impl Stores<'_> {
+    /// A store that takes new bytes, by its name.
+    fn target(&self, name: &str) -> Outcome<StoreName> {
+        if self.config.mounts.contains_key(name) {
+            return Err(Failure::new(format!(
+                "\"{name}\" is a mount: what lies there is others', and nothing is ever written to it"
+            )));
+        }
+        self.name(name)
+    }
+
+    /// A store or a mount, by its name.
     fn name(&self, name: &str) -> Outcome<StoreName> {
-        if self.config.stores.contains_key(name) {
+        let is_mount = self.config.mounts.contains_key(name);
+        if is_mount || self.config.stores.contains_key(name) {
             return Ok(StoreName::parse(name)?);
         }
         let known: Vec<_> = self.config.stores.keys().map(String::as_str).collect();

@@ -2,6 +2,7 @@
 
 mod database;
 mod load;
+mod mount;
 mod policy;
 mod store;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::database::DatabaseSettings;
 pub(crate) use self::load::Overrides;
+pub(crate) use self::mount::MountSettings;
 pub(crate) use self::policy::PolicySettings;
 pub(crate) use self::store::StoreSettings;
 use crate::brand::Brand;
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) database: DatabaseSettings,
     pub(crate) storage: StorageSettings,
     pub(crate) stores: BTreeMap<String, StoreSettings>,
+    pub(crate) mounts: BTreeMap<String, MountSettings>,
     pub(crate) cache: CacheSettings,
     pub(crate) events: EventSettings,
     pub(crate) accounts: AccountsConfig,
@@ -54,6 +57,7 @@ impl Default for Config {
             database: DatabaseSettings::default(),
             storage: StorageSettings::default(),
             stores: BTreeMap::from([("primary".to_owned(), primary)]),
+            mounts: BTreeMap::new(),
             cache: CacheSettings::default(),
             events: EventSettings::default(),
             accounts: AccountsConfig::default(),
@@ -71,6 +75,11 @@ impl Config {
     /// Checks what can't be seen from one value alone.
     fn check(&self) -> Outcome {
         self.storage.check(&self.stores)?;
+        if let Some(name) = self.mounts.keys().find(|name| self.stores.contains_key(*name)) {
+            return Err(Failure::new(format!(
+                "there is both a [stores.{name}] and a [mounts.{name}]: each needs a name of its own"
+            )));
+        }
         self.http.check()?;
         self.database.check()?;
         self.page.check()?;

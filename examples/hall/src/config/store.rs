@@ -148,6 +148,13 @@ impl Default for HdfsSettings {
 
 impl HdfsSettings {
     fn open(&self, name: &str, config: &Config) -> Opened {
+        let mut hdfs = self.client(name)?;
+        hdfs.spool_dir = config.below_data(&self.spool_dir);
+        Ok(Arc::new(HdfsStore::connect(hdfs)?))
+    }
+
+    /// All but where parts lie on their way.
+    pub(super) fn client(&self, name: &str) -> campusdisk_core::Result<HdfsConfig> {
         let mut hdfs = HdfsConfig::new(StoreName::parse(name)?, self.root.clone());
         hdfs.url = self.url.clone();
         hdfs.conf_dir = self.conf_dir.clone();
@@ -162,8 +169,7 @@ impl HdfsSettings {
         hdfs.write_path = self.write_path.into();
         hdfs.web_urls = self.web_urls.clone();
         hdfs.avoid_for = Duration::from_secs(self.avoid_for_seconds);
-        hdfs.spool_dir = config.below_data(&self.spool_dir);
-        Ok(Arc::new(HdfsStore::connect(hdfs)?))
+        Ok(hdfs)
     }
 }
 
@@ -230,6 +236,10 @@ impl Default for S3Settings {
 
 impl S3Settings {
     fn open(&self, name: &str) -> Opened {
+        Ok(Arc::new(S3Store::connect(self.client(name)?)?))
+    }
+
+    pub(super) fn client(&self, name: &str) -> campusdisk_core::Result<S3Config> {
         let mut s3 = S3Config::new(StoreName::parse(name)?, self.bucket.clone());
         s3.endpoint = self.endpoint.clone();
         s3.region = self.region.clone();
@@ -247,7 +257,7 @@ impl S3Settings {
         s3.parts_in_flight = self.parts_in_flight;
         s3.conditional_put = self.conditional_put;
         s3.part_size_bytes = self.part_size_bytes;
-        Ok(Arc::new(S3Store::connect(s3)?))
+        Ok(s3)
     }
 
     fn encryption(&self) -> campusdisk_core::Result<S3Encryption> {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use serde_json::Value;
 
+use super::mount::{HdfsMountSettings, S3MountSettings};
 use super::store::{HdfsSettings, S3Settings};
 use super::*;
 
@@ -148,6 +149,70 @@ fn the_sample_file_has_every_key_of_the_other_stores_with_its_default() {
         },
         S3Settings::default()
     );
+}
+
+#[test]
+fn the_sample_file_has_every_key_of_each_kind_of_mount_with_its_default() {
+    let named = keys_of_sample(true);
+    for (name, value) in [
+        (
+            "spark",
+            serde_json::to_value(HdfsMountSettings::default()).unwrap(),
+        ),
+        (
+            "exports",
+            serde_json::to_value(S3MountSettings::default()).unwrap(),
+        ),
+    ] {
+        let mut expected = Vec::new();
+        keys(&format!("mounts.{name}"), &value, &mut expected);
+        for (key, _) in expected {
+            assert!(named.contains(&key), "{key} is missing");
+        }
+    }
+    let commented = SAMPLE
+        .lines()
+        .skip_while(|line| *line != "#[mounts.spark]")
+        .take_while(|line| !line.is_empty());
+    let commented: Vec<_> = commented
+        .filter_map(|line| line.strip_prefix('#').filter(|bare| !bare.starts_with(' ')))
+        .collect();
+    let config = load(&commented.join("\n")).unwrap();
+    let MountSettings::Hdfs(hdfs) = &config.mounts["spark"] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(
+        HdfsMountSettings {
+            url: None,
+            conf_dir: None,
+            user: None,
+            options: BTreeMap::new(),
+            ..hdfs.clone()
+        },
+        HdfsMountSettings::default()
+    );
+    let MountSettings::S3(s3) = &config.mounts["exports"] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(
+        S3MountSettings {
+            endpoint: None,
+            access_key_id: None,
+            secret_access_key: None,
+            ..s3.clone()
+        },
+        S3MountSettings::default()
+    );
+    assert_eq!(config.mounts["scans"].kind(), "local");
+}
+
+#[test]
+fn a_mount_has_a_name_of_its_own_and_no_settings_for_writing() {
+    let twice =
+        refusal("[stores.primary]\nkind = \"local\"\n[mounts.primary]\nkind = \"local\"\npath = \"/srv\"");
+    assert!(twice.contains("[mounts.primary]"), "{twice}");
+    let writing = refusal("[mounts.spark]\nkind = \"hdfs\"\nreplication = 3");
+    assert!(writing.contains("replication"), "{writing}");
 }
 
 /// The names of the fields that a struct shows.

@@ -1,12 +1,13 @@
 //! The configuration as administrators may see it: in the groups and the order of `hall.toml`, without secrets.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::config::{Config, StoreSettings};
+use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 
 const SAMPLE: &str = include_str!("../../hall.toml");
@@ -60,12 +61,12 @@ pub(super) fn groups(config: &Config) -> Outcome<Vec<GroupBody>> {
     for (name, value) in now.as_object().into_iter().flatten() {
         let usual = usual.get(name);
         match value {
-            Value::Object(stores) if name == "stores" => {
+            Value::Object(stores) if name == "stores" || name == "mounts" => {
                 for (store, settings) in stores {
-                    let group = format!("stores.{store}");
+                    let group = format!("{name}.{store}");
                     let settings =
-                        store_settings(config, store, settings, usual.and_then(|all| all.get(store)));
-                    groups.entry(place("stores", None)).or_default().push(GroupBody {
+                        store_settings(config, &group, settings, usual.and_then(|all| all.get(store)));
+                    groups.entry(place(name, None)).or_default().push(GroupBody {
                         name: group,
                         settings,
                     });
@@ -103,24 +104,27 @@ fn tree(config: &Config) -> Outcome<Value> {
     Ok(tree)
 }
 
-fn store_settings(config: &Config, name: &str, settings: &Value, usual: Option<&Value>) -> Vec<SettingBody> {
+/// The settings of the store or mount that has the group `stores.NAME` or `mounts.NAME`.
+fn store_settings(config: &Config, group: &str, settings: &Value, usual: Option<&Value>) -> Vec<SettingBody> {
     let mut found: Vec<_> = settings
         .as_object()
         .into_iter()
         .flatten()
         .map(|(key, value)| setting(key, value, usual.and_then(|store| store.get(key))))
         .collect();
-    if let Some(StoreSettings::Local(local)) = config.stores.get(name) {
-        let place = config.below_data(&local.path).display().to_string();
-        for setting in found.iter_mut().filter(|setting| setting.key == "path") {
-            setting.value = Some(SettingValue::Text(place.clone()));
+    for setting in found.iter_mut().filter(|setting| setting.key == "path") {
+        if let Some(SettingValue::Text(path)) = &mut setting.value {
+            *path = config.below_data(Path::new(path.as_str())).display().to_string();
         }
     }
-    let kind = config.stores.get(name).map_or("local", StoreSettings::kind);
-    let sample = match kind {
-        "hdfs" => "stores.cluster",
-        "s3" => "stores.bucket",
-        _ => "stores.primary",
+    let kind = settings.get("kind").and_then(Value::as_str).unwrap_or("local");
+    let sample = match (group.starts_with("mounts."), kind) {
+        (false, "hdfs") => "stores.cluster",
+        (false, "s3") => "stores.bucket",
+        (false, _) => "stores.primary",
+        (true, "hdfs") => "mounts.spark",
+        (true, "s3") => "mounts.exports",
+        (true, _) => "mounts.scans",
     };
     in_order(sample, found)
 }

@@ -5,17 +5,24 @@ import { size } from '@/format/size'
 type Translate = (key: string, values?: Record<string, unknown>) => string
 type Has = (key: string) => boolean
 
-const STORE = 'stores.'
+/** Kinds of groups of which there may be several, each with a name. */
+const NAMED = { 'stores.': 'store', 'mounts.': 'mount' }
+
+function namedGroup(group: SettingGroup): [prefix: string, kind: string] | undefined {
+  return Object.entries(NAMED).find(([prefix]) => group.name.startsWith(prefix))
+}
 
 /** What a group is about. */
 export function groupWords(group: SettingGroup, t: Translate): string {
-  if (!group.name.startsWith(STORE)) return t(`settings.group.${group.name || 'hall'}`)
-  return t('settings.group.store', { name: group.name.slice(STORE.length) })
+  const named = namedGroup(group)
+  if (!named) return t(`settings.group.${group.name || 'hall'}`)
+  const [prefix, kind] = named
+  return t(`settings.group.${kind}`, { name: group.name.slice(prefix.length) })
 }
 
-/** Where the words for a setting are; stores share theirs. */
+/** Where the words for a setting are; stores and mounts share theirs. */
 export function keyOf(group: SettingGroup, setting: Setting): string {
-  const name = group.name.startsWith(STORE) ? 'store' : group.name || 'hall'
+  const name = namedGroup(group) ? 'store' : group.name || 'hall'
   return `${name}.${setting.key}`
 }
 
