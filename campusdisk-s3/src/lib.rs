@@ -16,6 +16,7 @@
 //! * Writers that die leave multipart uploads, which show nowhere but cost space. [`tidy`](campusdisk_core::storage::BlobStore::tidy)
 //!   finds them on stores made by [`S3Store::connect`]; a lifecycle rule on the bucket (`AbortIncompleteMultipartUpload`)
 //!   does the same where the server has it. A store made by [`S3Store::over`] knows no such list and tidies nothing.
+//! * Of its health a server tells nothing but that it answers, so the store has no such ability and is asked for a listing.
 //!
 //! # Example
 //! ```

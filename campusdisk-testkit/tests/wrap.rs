@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use campusdisk_core::memory::MemoryStore;
-use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, StoreInfo, StoreName};
+use campusdisk_core::storage::{
+    BlobRef, BlobStore, CreateOptions, HealthFacts, StoreInfo, StoreName, ask_health,
+};
 use campusdisk_core::wrap::{
     LimitOptions, LimitStore, RetryOptions, RetryStore, TimeoutOptions, TimeoutStore, TraceStore,
 };
 use campusdisk_core::{ErrorKind, InstallationId, Result, Span};
-use campusdisk_testkit::faulty::{Fault, Faults, FaultyStore, anomaly_loop, ops};
+use campusdisk_testkit::faulty::{Fault, Faults, FaultyStore, ToldHealth, anomaly_loop, ops};
 use campusdisk_testkit::storage::{key, listed, pattern, put, read};
 use futures::StreamExt;
 
@@ -359,4 +361,57 @@ async fn every_call_is_an_event_with_its_key_bytes_and_end() {
         assert!(found.starts_with(level), "{found}");
     }
     assert!(texts.iter().any(|text| text.contains("dropped")), "{texts:#?}");
+}
+
+/// The store inside every wrapper that there is, as a service has it.
+fn wrapped(store: Arc<dyn BlobStore>) -> Arc<dyn BlobStore> {
+    let store = Arc::new(TimeoutStore::new(store, TimeoutOptions::default()));
+    let store = Arc::new(RetryStore::new(store, RetryOptions::default()));
+    let store = Arc::new(LimitStore::new(store, LimitOptions::default()));
+    Arc::new(TraceStore::new(store))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_says_of_its_health_comes_through_every_wrapper_as_it_is_now() {
+    let (faults, told) = (Faults::new(), ToldHealth::new(HealthFacts::well()));
+    let memory = MemoryStore::new(StoreInfo::new(StoreName::parse("memory").unwrap()));
+    let store = FaultyStore::new(Arc::new(memory), faults.clone()).with_health(told.clone());
+    let store = wrapped(Arc::new(store));
+    assert_eq!(ask_health(&*store).await.unwrap(), HealthFacts::well());
+    let ailing = HealthFacts::well()
+        .refusing("it is full")
+        .with_room(Some(0), Some(10))
+        .with_figure("live_nodes", 3);
+    told.set(ailing.clone());
+    assert_eq!(ask_health(&*store).await.unwrap(), ailing);
+    faults.fail_next_of(ops::HEALTH, 1, DOWN);
+    let error = ask_health(&*store).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(faults.calls_of(ops::HEALTH), 3, "it is not asked again");
+    assert_eq!(faults.calls_of(ops::LIST), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_say_how_it_is_counts_as_down_in_time() {
+    let (faults, told) = (Faults::new(), ToldHealth::new(HealthFacts::well()));
+    let memory = MemoryStore::new(StoreInfo::new(StoreName::parse("memory").unwrap()));
+    let store = FaultyStore::new(Arc::new(memory), faults.clone()).with_health(told);
+    let options = TimeoutOptions::default().with_call(Duration::from_secs(3));
+    let store = TimeoutStore::new(Arc::new(store), options);
+    faults.fail_next_of(ops::HEALTH, 1, Fault::Hang);
+    let asked = tokio::time::Instant::now();
+    let error = ask_health(&store).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(asked.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_knows_nothing_of_its_health_is_asked_for_a_listing() {
+    let faults = Faults::new();
+    let store = wrapped(faulty(&faults));
+    assert!(store.abilities().health.is_none());
+    assert_eq!(ask_health(&*store).await.unwrap(), HealthFacts::well());
+    assert_eq!((faults.calls_of(ops::LIST), faults.calls_of(ops::HEALTH)), (1, 0));
+    faults.fail_all(Fault::Before(ErrorKind::Denied));
+    assert_eq!(ask_health(&*store).await.unwrap_err().kind(), ErrorKind::Denied);
 }

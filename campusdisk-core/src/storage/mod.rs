@@ -3,6 +3,7 @@
 //! A store keeps *blobs*: write-once bytes under opaque keys made by this crate. It knows no names, accounts or
 //! files; those live in the [catalog](crate::catalog).
 
+mod health;
 mod key;
 mod types;
 
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+pub use self::health::{Figure, HealthFacts, StoreHealth, ask_health};
 pub use self::key::{BlobKey, StoreName};
 pub use self::types::{
     Abilities, BlobFacts, BlobRef, CreateOptions, Deleted, ListedBlob, LocalPath, Presign, PresignOptions,
@@ -46,6 +48,8 @@ use crate::{ByteBody, InstallationId, Result, Span};
 ///   another's, it fails with [`Conflict`](crate::ErrorKind::Conflict) and changes nothing.
 /// * **B13** Empty blobs are allowed: created, committed, listed, deleted like others.
 /// * **B14** Objects under the store's root that this contract did not make are neither listed nor deleted nor changed.
+/// * **B15** Where the store has the ability, `health` says that new bytes are taken while blobs can be committed; asking changes
+///   nothing under the root.
 #[async_trait]
 pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     /// What the store is: its name, limits and part size.

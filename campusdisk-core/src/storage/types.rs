@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{BlobKey, StoreName};
+use super::{BlobKey, StoreHealth, StoreName};
 use crate::{Error, ErrorKind, Result};
 
 /// What a store is. Does not change while it lives.
@@ -137,6 +137,8 @@ pub struct Abilities<'a> {
     pub local_path: Option<&'a dyn LocalPath>,
     /// Clients can be sent to the store with a signed address.
     pub presign: Option<&'a dyn Presign>,
+    /// It knows more of how it is than that it answers.
+    pub health: Option<&'a dyn StoreHealth>,
 }
 
 impl<'a> Abilities<'a> {
@@ -151,6 +153,13 @@ impl<'a> Abilities<'a> {
     #[must_use]
     pub fn with_presign(mut self, presign: &'a dyn Presign) -> Self {
         self.presign = Some(presign);
+        self
+    }
+
+    /// With facts about how it is.
+    #[must_use]
+    pub fn with_health(mut self, health: &'a dyn StoreHealth) -> Self {
+        self.health = Some(health);
         self
     }
 }

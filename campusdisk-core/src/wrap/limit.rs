@@ -74,7 +74,8 @@ impl LimitOptions {
 /// served, and fail with [`Unavailable`](ErrorKind::Unavailable) when it takes too long.
 ///
 /// A body holds its turn until it ends or is dropped, a writer until it is committed, aborted or dropped. Each of the three
-/// kinds has turns of its own, so that whoever writes what it reads never waits for itself. Listings take no turn.
+/// kinds has turns of its own, so that whoever writes what it reads never waits for itself. Listings take no turn,
+/// and neither do questions of health: a store that is busy is to be asked how it is.
 #[derive(Debug)]
 pub struct LimitStore {
     inner: Arc<dyn BlobStore>,

@@ -63,7 +63,7 @@ impl RetryOptions {
 /// Repeated are `claim`, `create`, `open`, `read`, `delete` (the keys that failed), `list` and `tidy`: done twice they do
 /// the same as once. A body that breaks goes on at the byte it had reached, from a reader opened anew, and a listing after
 /// the blob it had reached; each step forward earns the full number of attempts again. Never repeated are `write`, `commit`
-/// and `abort`: whoever holds the bytes writes them anew under another key.
+/// and `abort`: whoever holds the bytes writes them anew under another key; nor is `health`, which is about now.
 #[derive(Debug)]
 pub struct RetryStore {
     inner: Arc<dyn BlobStore>,

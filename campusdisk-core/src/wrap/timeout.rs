@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 
 use crate::storage::{
     Abilities, BlobFacts, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted,
-    ListedBlob, StoreInfo,
+    HealthFacts, ListedBlob, StoreHealth, StoreInfo, ask_health,
 };
 use crate::{ByteBody, Error, ErrorKind, InstallationId, Result, Span};
 
@@ -19,7 +19,7 @@ use crate::{ByteBody, Error, ErrorKind, InstallationId, Result, Span};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TimeoutOptions {
-    /// For `claim`, `create`, `open` and `read` until its body begins. 10 s unless set.
+    /// For `claim`, `create`, `open`, `health` and `read` until its body begins. 10 s unless set.
     pub call: Duration,
     /// Between two pieces of a body or two blobs of a listing, while somebody waits for them. 10 s unless set.
     pub gap: Duration,
@@ -143,7 +143,19 @@ impl BlobStore for TimeoutStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        self.inner.abilities()
+        let abilities = self.inner.abilities();
+        match abilities.health {
+            Some(_) => abilities.with_health(self),
+            None => abilities,
+        }
+    }
+}
+
+#[async_trait]
+impl StoreHealth for TimeoutStore {
+    async fn health(&self) -> Result<HealthFacts> {
+        let limit = Limit(self.options.call, "ask for health");
+        limit.on(ask_health(&*self.inner)).await
     }
 }
 

@@ -11,7 +11,7 @@ use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::storage::{
     Abilities, BlobFacts, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted,
-    ListedBlob, StoreInfo, StoreName,
+    HealthFacts, ListedBlob, StoreHealth, StoreInfo, StoreName, ask_health,
 };
 use crate::{ByteBody, Error, InstallationId, Result, Span};
 
@@ -115,7 +115,21 @@ impl BlobStore for TraceStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        self.inner.abilities()
+        let abilities = self.inner.abilities();
+        match abilities.health {
+            Some(_) => abilities.with_health(self),
+            None => abilities,
+        }
+    }
+}
+
+#[async_trait]
+impl StoreHealth for TraceStore {
+    async fn health(&self) -> Result<HealthFacts> {
+        let act = self.act("health", None);
+        let outcome = ask_health(&*self.inner).instrument(act.span()).await;
+        act.ended(outcome.as_ref().err());
+        outcome
     }
 }
 

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use campusdisk_core::{Error, ErrorKind};
 
 pub use self::anomaly::anomaly_loop;
-pub use self::store::FaultyStore;
+pub use self::store::{FaultyStore, ToldHealth};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +195,8 @@ pub mod ops {
     pub const LIST: &str = "list";
     /// `BlobStore::tidy`.
     pub const TIDY: &str = "tidy";
+    /// `StoreHealth::health`.
+    pub const HEALTH: &str = "health";
 }
 
 #[cfg(test)]

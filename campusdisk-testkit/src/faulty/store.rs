@@ -1,14 +1,14 @@
 //! A store that fails when told.
 
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use campusdisk_core::storage::{
     Abilities, BlobFacts, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted,
-    ListedBlob, StoreInfo,
+    HealthFacts, ListedBlob, StoreHealth, StoreInfo, ask_health,
 };
 use campusdisk_core::{ByteBody, Error, ErrorKind, InstallationId, Result, Span};
 use futures::stream::{self, BoxStream};
@@ -23,12 +23,44 @@ use super::{Fault, Faults, ops};
 pub struct FaultyStore {
     inner: Arc<dyn BlobStore>,
     faults: Faults,
+    told: Option<ToldHealth>,
 }
 
 impl FaultyStore {
     /// Lets calls of `inner` fail as `faults` say.
     pub fn new(inner: Arc<dyn BlobStore>, faults: Faults) -> Self {
-        Self { inner, faults }
+        Self {
+            inner,
+            faults,
+            told: None,
+        }
+    }
+
+    /// Gives it the ability to say how it is, and what it says.
+    #[must_use]
+    pub fn with_health(mut self, told: ToldHealth) -> Self {
+        self.told = Some(told);
+        self
+    }
+}
+
+/// What a store says of its health, for a test to set. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct ToldHealth(Arc<Mutex<HealthFacts>>);
+
+impl ToldHealth {
+    /// The store says this until it is told something else.
+    pub fn new(facts: HealthFacts) -> Self {
+        Self(Arc::new(Mutex::new(facts)))
+    }
+
+    /// From now on, the store says this.
+    pub fn set(&self, facts: HealthFacts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+
+    fn facts(&self) -> HealthFacts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -108,7 +140,24 @@ impl BlobStore for FaultyStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        self.inner.abilities()
+        let abilities = self.inner.abilities();
+        match self.told.is_some() || abilities.health.is_some() {
+            true => abilities.with_health(self),
+            false => abilities,
+        }
+    }
+}
+
+#[async_trait]
+impl StoreHealth for FaultyStore {
+    async fn health(&self) -> Result<HealthFacts> {
+        let asked = async {
+            match &self.told {
+                Some(told) => Ok(told.facts()),
+                None => ask_health(&*self.inner).await,
+            }
+        };
+        whole(&self.faults, ops::HEALTH, asked).await
     }
 }
 

@@ -191,6 +191,7 @@ macro_rules! storage_cases {
             b12_of_claims_at_once_one_wins
             b13_an_empty_blob_is_a_blob
             b14_foreign_objects_stay_untouched
+            b15_a_store_that_takes_blobs_says_so
         }
     };
 }
@@ -204,6 +205,6 @@ mod tests {
     #[test]
     fn every_rule_of_the_contract_has_a_case() {
         let names = crate::storage_cases! { [names] { @names } };
-        crate::suite::assert_every_rule_has_a_case('b', 14, &names);
+        crate::suite::assert_every_rule_has_a_case('b', 15, &names);
     }
 }

@@ -1,7 +1,8 @@
-//! B10, B12 and B14: what a store says of itself, and whose root it is.
+//! B10, B12, B14 and B15: what a store says of itself, and whose root it is.
 
 use std::time::Duration;
 
+use campusdisk_core::storage::{Abilities, ask_health};
 use campusdisk_core::{ErrorKind, InstallationId};
 use futures::future::join_all;
 
@@ -13,7 +14,7 @@ pub async fn b10_info_and_abilities_never_change(harness: &dyn StorageHarness) {
     let (before, key) = (store.info().clone(), fresh_key());
     assert!(before.part_size_bytes > 0 && before.part_size_bytes <= before.max_blob_bytes);
     let abilities = store.abilities();
-    let could = (abilities.local_path.is_some(), abilities.presign.is_some());
+    let could = which(&abilities);
     let path = abilities.local_path.map(|ability| ability.local_path(&key));
     put(&*store, &key, pattern(1, 100)).await.expect("it commits");
     for store in [harness.store(), harness.reopen().await.expect("it reopens")] {
@@ -22,14 +23,22 @@ pub async fn b10_info_and_abilities_never_change(harness: &dyn StorageHarness) {
         assert_eq!(after.part_size_bytes, before.part_size_bytes);
         assert_eq!(after.max_blob_bytes, before.max_blob_bytes);
         assert_eq!(after.remote, before.remote);
-        let can = (abilities.local_path.is_some(), abilities.presign.is_some());
-        assert_eq!(can, could);
+        assert_eq!(which(&abilities), could);
         assert_eq!(abilities.local_path.map(|ability| ability.local_path(&key)), path);
     }
     if let Some(path) = path {
         let file = std::fs::read(&path).expect("the path leads to the blob");
         assert!(file == pattern(1, 100), "the file is the blob");
     }
+}
+
+/// Which abilities there are.
+fn which(abilities: &Abilities<'_>) -> [bool; 3] {
+    [
+        abilities.local_path.is_some(),
+        abilities.presign.is_some(),
+        abilities.health.is_some(),
+    ]
 }
 
 pub async fn b12_a_store_is_claimed_once(harness: &dyn StorageHarness) {
@@ -114,4 +123,28 @@ pub async fn b14_foreign_objects_stay_untouched(harness: &dyn StorageHarness) {
         let bytes = harness.planted(path).await.expect("it is looked up");
         assert_eq!(bytes, Some(pattern(1, 33)), "{path} is as it was");
     }
+}
+
+pub async fn b15_a_store_that_takes_blobs_says_so(harness: &dyn StorageHarness) {
+    let store = harness.store();
+    let first = ask_health(&*store).await.expect("it says how it is");
+    put(&*store, &fresh_key(), pattern(1, 100))
+        .await
+        .expect("it commits");
+    let then = ask_health(&*store).await.expect("it says how it is");
+    for facts in [first, then] {
+        assert!(facts.takes_bytes, "it takes blobs, but says {facts:?}");
+        let (free, total) = (facts.free_bytes, facts.total_bytes);
+        assert!(
+            free.is_none_or(|free| free > 0 && total.is_none_or(|total| free <= total)),
+            "{facts:?}"
+        );
+    }
+    let blobs = listed(&*store, "", None).await.expect("it lists");
+    assert_eq!(blobs.len(), 1, "asking made no blob");
+    assert_eq!(
+        harness.leftovers().await.expect("they are counted"),
+        0,
+        "asking left nothing"
+    );
 }
