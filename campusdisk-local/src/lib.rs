@@ -13,6 +13,9 @@
 //! database beside the blobs can still write and purging still works. Uploads at the same moment may pass it by up to
 //! 4 MiB each.
 //!
+//! [`health`](campusdisk_core::storage::StoreHealth) tells the room of the file system, and that no new bytes are taken while less than the reserve is free,
+//! no more files can be made, or the folder can't be written.
+//!
 //! # Long blobs go past the page cache
 //! A blob that is announced with 4 MiB or more gets its room on the disk at once and is written with `O_DIRECT`, where the
 //! file system can: that costs half the processor time of writing through the page cache and pushes nothing out of it that
@@ -38,6 +41,7 @@ mod block;
 mod buffers;
 mod config;
 mod error;
+mod health;
 mod layout;
 mod list;
 mod mount;

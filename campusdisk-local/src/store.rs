@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use campusdisk_core::storage::{
-    Abilities, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted, ListedBlob,
-    LocalPath, StoreInfo,
+    Abilities, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted, HealthFacts,
+    ListedBlob, LocalPath, StoreHealth, StoreInfo,
 };
 use campusdisk_core::{Error, ErrorKind, InstallationId, Result};
 use futures::stream::BoxStream;
+use rustix::fs::StatVfs;
 
 use crate::LocalConfig;
 use crate::buffers::Buffers;
@@ -35,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) layout: Layout,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) direct_io: bool,
-    reserve_bytes: u64,
+    pub(crate) reserve_bytes: u64,
 }
 
 impl LocalStore {
@@ -111,7 +112,15 @@ impl BlobStore for LocalStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        Abilities::default().with_local_path(self)
+        Abilities::default().with_local_path(self).with_health(self)
+    }
+}
+
+#[async_trait]
+impl StoreHealth for LocalStore {
+    async fn health(&self) -> Result<HealthFacts> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.health()).await
     }
 }
 
@@ -127,15 +136,19 @@ impl Shared {
         let root = self.layout.root();
         let facts = rustix::fs::statvfs(root)
             .map_err(|cause| Failure::new(operation, &self.info.name, key, root, cause))?;
-        let free_bytes = facts.f_bavail.saturating_mul(facts.f_frsize);
+        let free_bytes = free_bytes(&facts);
         if free_bytes >= self.reserve_bytes.saturating_add(more_bytes) {
             return Ok(());
         }
-        let text = format!(
+        let text = self.says_no_room(free_bytes);
+        Err(blob_error(ErrorKind::LimitExceeded, operation, key, text))
+    }
+
+    pub(crate) fn says_no_room(&self, free_bytes: u64) -> String {
+        format!(
             "the disk of store \"{}\" has {free_bytes} bytes free, of which {} stay reserved (reserve_bytes): free space on it",
             self.info.name, self.reserve_bytes
-        );
-        Err(blob_error(ErrorKind::LimitExceeded, operation, key, text))
+        )
     }
 
     /// The error for a blob's file that could not be opened.
@@ -247,6 +260,11 @@ impl Shared {
             .during("claim store")
             .on(name.as_str()))
     }
+}
+
+/// How many bytes there is room for, for whoever is not the system's own user.
+pub(crate) fn free_bytes(system: &StatVfs) -> u64 {
+    system.f_bavail.saturating_mul(system.f_frsize)
 }
 
 fn write_identity(temporary: &Path, path: &Path, installation: InstallationId) -> io::Result<()> {

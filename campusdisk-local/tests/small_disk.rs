@@ -10,7 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
-use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions, StoreName};
+use campusdisk_core::storage::{
+    BlobKey, BlobRef, BlobStore, CreateOptions, HealthFacts, StoreName, ask_health,
+};
 use campusdisk_core::{ErrorKind, InstallationId, RandomIds, Result, Span};
 use campusdisk_local::{LocalConfig, LocalStore};
 use campusdisk_testkit::small_disk::on_a_small_disk;
@@ -185,6 +187,60 @@ fn without_its_disk_a_store_is_unavailable_and_not_empty() {
                 assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
                 assert!(error.message().contains("mounted"), "{error}");
             }
+        },
+    );
+}
+
+/// That a store takes no bytes, for this reason.
+#[track_caller]
+fn assert_refuses(facts: &HealthFacts, word: &str) {
+    assert!(!facts.takes_bytes, "{facts:?}");
+    assert!(
+        facts.reasons.len() == 1 && facts.reasons[0].contains(word),
+        "{facts:?}"
+    );
+}
+
+#[test]
+fn health_tells_the_room_and_why_no_bytes_are_taken() {
+    on_a_small_disk(
+        "health_tells_the_room_and_why_no_bytes_are_taken",
+        32,
+        async |root| {
+            let roomy = store(root, 0).await;
+            put(&roomy, MIB).await.unwrap();
+            let facts = ask_health(&roomy).await.unwrap();
+            let free_bytes = free_bytes(root);
+            assert!(facts.takes_bytes && facts.reasons.is_empty(), "{facts:?}");
+            assert_eq!(facts.free_bytes, Some(free_bytes));
+            assert_eq!(facts.total_bytes, Some(32 * MIB as u64));
+            let reserved = store(root, free_bytes + 1).await;
+            assert_refuses(&ask_health(&reserved).await.unwrap(), "reserve_bytes");
+
+            let filler = std::fs::write(root.join("filler"), vec![0; 64 * MIB]);
+            assert_eq!(filler.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+            assert_refuses(&ask_health(&roomy).await.unwrap(), "free space");
+            std::fs::remove_file(root.join("filler")).unwrap();
+            assert!(ask_health(&roomy).await.unwrap().takes_bytes);
+
+            let remount = |option: &str| {
+                let options = format!("remount,{option}");
+                let done = Command::new("mount").args(["-o", &options]).arg(root).status();
+                assert!(done.unwrap().success());
+            };
+            // The root of the disk and its two folders, the two of the blob, and the blob.
+            remount("nr_inodes=6");
+            assert_refuses(&ask_health(&roomy).await.unwrap(), "inodes");
+            remount("nr_inodes=100,ro");
+            let facts = ask_health(&roomy).await.unwrap();
+            assert_refuses(&facts, "read-only");
+            assert_eq!(facts.free_bytes, Some(free_bytes));
+
+            let away = Command::new("umount").arg("--lazy").arg(root).status();
+            assert!(away.unwrap().success());
+            let error = ask_health(&roomy).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+            assert!(error.message().contains("mounted"), "{error}");
         },
     );
 }
