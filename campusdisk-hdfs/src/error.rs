@@ -81,6 +81,11 @@ impl Failure {
         }
     }
 
+    /// The NameNode that was asked stands by for another one.
+    pub(crate) fn standing_by() -> Self {
+        Self::new(ErrorKind::Unavailable, STANDBY)
+    }
+
     /// A server of WebHDFS refused a request with this answer.
     pub(crate) fn refused(status: StatusCode, body: &str) -> Self {
         let Ok(Refusal { exception }) = serde_json::from_str(body) else {
@@ -148,6 +153,11 @@ impl Failure {
     /// What kind of failure it is.
     pub(crate) fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// What it says, without the cause, which may name servers.
+    pub(crate) fn says(&self) -> &str {
+        &self.says
     }
 
     /// Whether a rename failed because the folder it goes to is not there yet.

@@ -33,6 +33,9 @@
 //! * No call of the client library to the NameNode has a time limit; here each has
 //!   [`rpc_timeout`](HdfsConfig::rpc_timeout). After it expired the connection can't be trusted, so the next call
 //!   gets a new client.
+//! * [`health`](campusdisk_core::storage::StoreHealth) asks the NameNode by both ways, HTTP for its figures: safe mode, no living DataNode and
+//!   no room mean that no blobs are taken. Where blobs are written without HTTP it only tells that the NameNode answers. Free and
+//!   total bytes are those of the disks: a blob takes its length once for each replica.
 //! * Writers that die leave files in `root/.writing`, which [`tidy`](campusdisk_core::storage::BlobStore::tidy) deletes.
 //!   The spool goes with the process.
 //!
@@ -73,6 +76,5 @@ mod web;
 mod writer;
 
 pub use self::config::{HdfsConfig, WritePath};
-pub use self::health::HdfsHealth;
 pub use self::mount::HdfsMount;
 pub use self::store::HdfsStore;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use campusdisk_core::storage::{
-    Abilities, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted, ListedBlob,
-    StoreInfo,
+    Abilities, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted, HealthFacts,
+    ListedBlob, StoreHealth, StoreInfo,
 };
 use campusdisk_core::{ErrorKind, InstallationId, Result};
 use futures::StreamExt;
@@ -22,7 +22,7 @@ use crate::error::Failure;
 use crate::reader::HdfsReader;
 use crate::spool::Spool;
 use crate::writer::HdfsWriter;
-use crate::{HdfsHealth, health, list, send, tidy};
+use crate::{health, list, send, tidy};
 
 /// How many deletions are under way at once.
 const DELETES_AT_ONCE: usize = 16;
@@ -65,19 +65,6 @@ impl HdfsStore {
     /// cluster makes more when it can; until then one more failure can lose such a blob.
     pub fn under_replicated(&self) -> u64 {
         self.cluster.under_replicated.load(Ordering::Relaxed)
-    }
-
-    /// How the cluster stands, asked of its NameNode by HTTP.
-    ///
-    /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) when it can't take blobs: in safe mode, for the reason it gives; without any
-    /// DataNode; when it can't be reached; and always with [`WritePath::Native`](crate::WritePath::Native), which leaves HTTP alone.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn health(&self) -> Result<HdfsHealth> {
-        let health = health::health(&self.cluster).await;
-        health.map_err(|failure| failure.during("ask for health", self.cluster.store_subject()))
     }
 
     async fn owner(&self) -> Result<Option<InstallationId>, Failure> {
@@ -197,6 +184,14 @@ impl BlobStore for HdfsStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        Abilities::default()
+        Abilities::default().with_health(self)
+    }
+}
+
+#[async_trait]
+impl StoreHealth for HdfsStore {
+    async fn health(&self) -> Result<HealthFacts> {
+        let facts = health::health(&self.cluster).await;
+        facts.map_err(|failure| failure.during("ask for health", self.cluster.store_subject()))
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::HdfsConfig;
@@ -33,6 +34,9 @@ const CREATE_FLAGS: &str = "CREATE,SYNC_BLOCK";
 
 /// The bean of the NameNode that knows the DataNodes.
 const NAME_NODE_INFO: &str = "Hadoop:service=NameNode,name=NameNodeInfo";
+
+/// That one, the one that knows whether the NameNode is active, and the one that counts blocks.
+const STATE_BEANS: &str = "Hadoop:service=NameNode,name=*Name*";
 
 /// The HTTP interface of one cluster.
 #[derive(Debug)]
@@ -138,18 +142,25 @@ impl Web {
 
     /// The DataNodes that the NameNode takes for alive.
     pub(crate) async fn data_nodes(&self) -> Result<Vec<DataNode>, Failure> {
-        Ok(self.state().await?.data_nodes)
+        self.beans(NAME_NODE_INFO, |beans| {
+            let nodes = beans.text("NameNodeInfo", "LiveNodes").and_then(parse_live_nodes);
+            nodes.ok_or_else(Failure::strange_answer)
+        })
+        .await
     }
 
-    /// How the NameNode says that the cluster stands.
+    /// How the active NameNode says that the cluster stands.
     pub(crate) async fn state(&self) -> Result<ClusterState, Failure> {
-        let query = [("qry", NAME_NODE_INFO.to_owned())];
-        let beans: Beans = self
-            .first_to_answer(|url| self.to_name_nodes.get(format!("{url}/jmx")).query(&query))
-            .await?;
-        let info = beans.beans.into_iter().next();
-        info.and_then(ClusterState::of)
-            .ok_or_else(Failure::strange_answer)
+        self.beans(STATE_BEANS, |beans| ClusterState::of(&beans)).await
+    }
+
+    /// Reads what a NameNode says of itself; one that stands by answers this like the active one.
+    async fn beans<T>(&self, query: &str, read: impl Fn(Beans) -> Result<T, Failure>) -> Result<T, Failure> {
+        let request = |url: &str| {
+            let request = self.to_name_nodes.get(format!("{url}/jmx"));
+            request.query(&[("qry", query)])
+        };
+        self.first_to_answer(request, read).await
     }
 
     /// Asks for not being used for a while.
@@ -172,25 +183,26 @@ impl Web {
         query: &[(&str, String)],
     ) -> Result<T, Failure> {
         let common = [("op", operation), ("user.name", self.user.as_str())];
-        self.first_to_answer(|url| {
+        let request = |url: &str| {
             self.to_name_nodes
                 .request(method.clone(), format!("{url}/webhdfs/v1{path}"))
                 .query(&common)
                 .query(query)
-        })
-        .await
+        };
+        self.first_to_answer(request, Ok).await
     }
 
     /// Asks the NameNodes in turn, beginning with the one that answered last, until one is active and answers.
-    async fn first_to_answer<T: DeserializeOwned>(
+    async fn first_to_answer<A: DeserializeOwned, T>(
         &self,
         request: impl Fn(&str) -> RequestBuilder,
+        read: impl Fn(A) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let (count, first) = (self.name_nodes.len(), self.active.load(Ordering::Relaxed));
         let mut last = Failure::no_address();
         let in_turn = self.name_nodes.iter().enumerate().cycle();
         for (index, url) in in_turn.skip(first).take(count) {
-            match self.ask(request(url)).await {
+            match self.ask(request(url)).await.and_then(&read) {
                 Err(failure) if failure.is_for_another_name_node() => last = failure,
                 answer => {
                     self.active.store(index, Ordering::Relaxed);
@@ -219,20 +231,39 @@ impl Web {
 /// How a cluster stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClusterState {
-    /// The DataNodes that count as alive.
-    pub(crate) data_nodes: Vec<DataNode>,
-    /// How many bytes are free on them.
-    pub(crate) free_bytes: u64,
+    /// DataNodes that count as alive: one that died does for as long as the cluster's settings say, ten minutes mostly.
+    pub(crate) live_nodes: u64,
+    pub(crate) dead_nodes: Option<u64>,
+    /// Blocks that have fewer replicas than they should, or will once those on the way are there.
+    pub(crate) under_replicated_blocks: Option<u64>,
+    /// Blocks that have none.
+    pub(crate) missing_blocks: Option<u64>,
+    /// How many bytes are free on the DataNodes.
+    pub(crate) free_bytes: Option<u64>,
+    /// How many bytes the DataNodes have for HDFS in all.
+    pub(crate) total_bytes: Option<u64>,
     /// Why the NameNode is in safe mode; empty where it is in none.
     pub(crate) safe_mode: String,
 }
 
 impl ClusterState {
-    fn of(info: NameNodeInfo) -> Option<Self> {
-        Some(Self {
-            data_nodes: parse_live_nodes(&info.live_nodes)?,
-            free_bytes: info.free,
-            safe_mode: info.safemode,
+    fn of(beans: &Beans) -> Result<Self, Failure> {
+        if let Some("standby" | "observer") = beans.text("NameNodeStatus", "State") {
+            return Err(Failure::standing_by());
+        }
+        let info = |attribute| beans.number("NameNodeInfo", attribute);
+        let nodes = |attribute| count_nodes(beans.text("NameNodeInfo", attribute)?);
+        Ok(Self {
+            live_nodes: nodes("LiveNodes").ok_or_else(Failure::strange_answer)?,
+            dead_nodes: nodes("DeadNodes"),
+            under_replicated_blocks: beans.number("FSNamesystemState", "UnderReplicatedBlocks"),
+            missing_blocks: info("NumberOfMissingBlocks"),
+            free_bytes: info("Free"),
+            total_bytes: info("Total"),
+            safe_mode: beans
+                .text("NameNodeInfo", "Safemode")
+                .unwrap_or_default()
+                .to_owned(),
         })
     }
 }
@@ -286,19 +317,26 @@ struct BlockLocation {
     names: Vec<String>,
 }
 
+/// What a NameNode says of itself: objects of Java, by name.
 #[derive(Debug, Deserialize)]
 struct Beans {
-    beans: Vec<NameNodeInfo>,
+    beans: Vec<Value>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NameNodeInfo {
-    live_nodes: String,
-    #[serde(default)]
-    free: u64,
-    #[serde(default)]
-    safemode: String,
+impl Beans {
+    fn text(&self, bean: &str, attribute: &str) -> Option<&str> {
+        self.attribute(bean, attribute)?.as_str()
+    }
+
+    fn number(&self, bean: &str, attribute: &str) -> Option<u64> {
+        self.attribute(bean, attribute)?.as_u64()
+    }
+
+    fn attribute(&self, bean: &str, attribute: &str) -> Option<&Value> {
+        let name = format!("Hadoop:service=NameNode,name={bean}");
+        let mut beans = self.beans.iter();
+        beans.find(|bean| bean["name"] == *name)?.get(attribute)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -325,6 +363,12 @@ fn parse_live_nodes(text: &str) -> Option<Vec<DataNode>> {
         web: [node.info_addr, node.info_secure_addr],
     };
     Some(nodes.into_iter().map(node).collect())
+}
+
+/// How many nodes an attribute has, whatever it says of each.
+fn count_nodes(text: &str) -> Option<u64> {
+    let nodes: HashMap<String, IgnoredAny> = serde_json::from_str(text).ok()?;
+    Some(nodes.len() as u64)
 }
 
 async fn refusal(answer: Response) -> Failure {
@@ -390,14 +434,42 @@ mod tests {
         assert_eq!(first.last_heartbeat, Duration::from_secs(2));
     }
 
+    fn beans(text: &str) -> Beans {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
     fn the_state_of_a_cluster_is_read() {
-        let text = r#"{"beans":[{"name":"Hadoop:service=NameNode,name=NameNodeInfo","Free":81173741568,
-            "Safemode":"Safe mode is ON. It was turned on manually.","LiveNodes":"{}","NumberOfMissingBlocks":0}]}"#;
-        let beans: Beans = serde_json::from_str(text).unwrap();
-        let state = ClusterState::of(beans.beans.into_iter().next().unwrap()).unwrap();
-        assert_eq!((state.data_nodes.len(), state.free_bytes), (0, 81_173_741_568));
-        assert!(state.safe_mode.ends_with("manually."));
+        let beans = beans(
+            r#"{"beans":[
+                {"name":"Hadoop:service=NameNode,name=FSNamesystemState","UnderReplicatedBlocks":4},
+                {"name":"Hadoop:service=NameNode,name=NameNodeStatus","State":"active"},
+                {"name":"Hadoop:service=NameNode,name=NameNodeInfo","Total":270553174016,"Free":81173741568,
+                 "Safemode":"Safe mode is ON. It was turned on manually.","LiveNodes":"{\"dn1:9866\":{\"usedSpace\":1}}",
+                 "DeadNodes":"{\"dn2:9866\":{\"lastContact\":700},\"dn3:9866\":{}}","NumberOfMissingBlocks":0}]}"#,
+        );
+        let state = ClusterState {
+            live_nodes: 1,
+            dead_nodes: Some(2),
+            under_replicated_blocks: Some(4),
+            missing_blocks: Some(0),
+            free_bytes: Some(81_173_741_568),
+            total_bytes: Some(270_553_174_016),
+            safe_mode: "Safe mode is ON. It was turned on manually.".to_owned(),
+        };
+        assert_eq!(ClusterState::of(&beans).unwrap(), state);
+    }
+
+    #[test]
+    fn a_namenode_that_stands_by_is_not_asked_and_a_stranger_is_none() {
+        let standby = beans(
+            r#"{"beans":[{"name":"Hadoop:service=NameNode,name=NameNodeStatus","State":"standby"},
+                {"name":"Hadoop:service=NameNode,name=NameNodeInfo","LiveNodes":"{}"}]}"#,
+        );
+        let failure = ClusterState::of(&standby).unwrap_err();
+        assert!(failure.is_for_another_name_node(), "{failure}");
+        let failure = ClusterState::of(&beans(r#"{"beans":[]}"#)).unwrap_err();
+        assert!(failure.is_unreached(), "{failure}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions};
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, HealthFacts, ask_health};
 use campusdisk_core::{ErrorKind, Span};
 use campusdisk_hdfs::{HdfsStore, WritePath};
 use campusdisk_testkit::storage::{fresh_key, listed, pattern, put, read};
@@ -252,20 +252,38 @@ async fn safe_mode_is_unavailable_and_named() {
             let (_, store) = store(path);
             cluster.set_safe_mode("enter");
             let failure = put(&store, &fresh_key(), pattern(1, 5000)).await.unwrap_err();
-            let health = store.health().await.unwrap_err();
+            let health = ask_health(&store).await.unwrap();
             cluster.set_safe_mode("leave");
             assert_eq!(failure.kind(), ErrorKind::Unavailable, "{path:?}: {failure:?}");
             assert!(failure.to_string().contains("safe mode"), "{path:?}: {failure}");
             put(&store, &fresh_key(), pattern(2, 5000)).await.unwrap();
-            assert_eq!(health.kind(), ErrorKind::Unavailable);
             if path == WritePath::Native {
+                assert_eq!(health, HealthFacts::well(), "without HTTP nobody tells more");
                 continue;
             }
-            let reason = std::error::Error::source(&health).unwrap().to_string();
-            assert!(reason.contains("turned on manually"), "{reason}");
-            let health = store.health().await.unwrap();
-            assert_eq!(health.live_data_nodes, cluster.data_nodes.len());
-            assert!(health.free_bytes > 0);
+            assert!(!health.takes_bytes, "{health:?}");
+            let reason = health.reasons.join("; ");
+            assert!(
+                reason.contains("safe mode") && reason.contains("turned on manually"),
+                "{reason}"
+            );
+            let health = ask_health(&store).await.unwrap();
+            assert!(health.takes_bytes, "{health:?}");
+            let (free, total) = (health.free_bytes.unwrap(), health.total_bytes.unwrap());
+            assert!(0 < free && free < total, "{health:?}");
+            let figure = |name| {
+                health
+                    .figures
+                    .iter()
+                    .find(|figure| figure.name == name)
+                    .unwrap()
+                    .value
+            };
+            assert_eq!(figure("live_nodes"), cluster.data_nodes.len() as u64);
+            assert_eq!(figure("dead_nodes"), 0, "{health:?}");
+            assert_eq!(figure("missing_blocks"), 0, "{health:?}");
+            // How many there are depends on what was written just before.
+            figure("under_replicated_blocks");
         }
     })
     .await;
