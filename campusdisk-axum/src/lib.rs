@@ -70,7 +70,7 @@ pub use self::error::Problem;
 pub use self::extract::Json;
 pub use self::io::IdleIo;
 pub use self::options::HttpOptions;
-pub use self::probe::Probe;
+pub use self::probe::{Probe, StoreProbe};
 pub use self::router::{HostRoutes, HttpParts, openapi_without_accounts, router};
 #[cfg(feature = "accounts")]
 pub use self::router::{openapi, openapi_with};

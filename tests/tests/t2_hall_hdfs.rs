@@ -213,6 +213,52 @@ async fn a_namenode_that_hangs_fails_what_needs_the_store_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_before_a_cluster_in_safe_mode_is_not_ready_and_says_why() {
+    on_cluster(async |cluster| {
+        let case = Case::start("").await;
+        let bytes = pattern(8, MIB);
+        let kept = case.put("kept", &bytes).await;
+        let nobody = case.hall.nobody();
+        let store = async |status| {
+            let ready = nobody.get("/readyz").await.expect(status).json();
+            let parts = ready["parts"].as_array().unwrap().iter();
+            parts.cloned().find(|part| part["name"] == "primary").unwrap()
+        };
+        let well = store(200).await;
+        assert!(
+            well["up"] == true && well["free_bytes"].as_u64() > Some(0),
+            "{well}"
+        );
+        assert!(
+            well["total_bytes"].as_u64() > well["free_bytes"].as_u64(),
+            "{well}"
+        );
+        let live = json!({"name": "live_nodes", "value": cluster.data_nodes.len()});
+        assert!(well["figures"].as_array().unwrap().contains(&live), "{well}");
+
+        cluster.set_safe_mode("enter");
+        let ailing = store(503).await;
+        // What lies there can be read all the same.
+        case.assert_content(&kept, &bytes).await;
+        case.try_put("late", &bytes)
+            .await
+            .expect_problem(503, "unavailable");
+        cluster.set_safe_mode("leave");
+        assert!(ailing["up"] == false && ailing["read_only"] == true, "{ailing}");
+        for field in [&ailing["detail"], &ailing["reasons"][0]] {
+            let text = field.as_str().unwrap();
+            assert!(
+                text.contains("safe mode") && text.contains("turned on manually"),
+                "{ailing}"
+            );
+        }
+        assert_eq!(store(200).await["reasons"], json!(null));
+        case.put("late", &bytes).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_namenode_that_restarts_costs_a_transfer_a_resumption_at_most() {
     on_cluster(async |cluster| {
         let case = Case::start("").await;

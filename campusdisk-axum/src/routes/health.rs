@@ -1,7 +1,8 @@
-//! Whether the process lives and its parts are there.
+//! Whether the process lives, its parts are there, and how they are.
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
+use campusdisk_core::storage::{Figure, HealthFacts};
 use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ async fn healthz() -> JsonAnswer<HealthBody> {
     })
 }
 
-/// Whether every required part is there. Which are, only administrators and this machine are told.
+/// Whether every required part is there, and the stores among them take new bytes. Which do, and how the parts are, only
+/// administrators and this machine are told.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     responses((status = 200, body = HealthBody), (status = 503, body = HealthBody)),
@@ -64,16 +66,25 @@ async fn readyz(
 
 async fn check(state: &AppState, probe: &Arc<dyn Probe>) -> PartBody {
     let outcome = tokio::time::timeout(state.options().ready_timeout, probe.check()).await;
-    let detail = match outcome {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some("no answer in time".to_owned()),
+    let (facts, detail) = match outcome {
+        Ok(Ok(facts)) if facts.takes_bytes => (facts, None),
+        Ok(Ok(facts)) => {
+            let reasons = facts.reasons.join("; ");
+            (facts, Some(format!("it takes no new bytes: {reasons}")))
+        }
+        Ok(Err(error)) => (HealthFacts::well(), Some(error.to_string())),
+        Err(_) => (HealthFacts::well(), Some("no answer in time".to_owned())),
     };
     PartBody {
         name: probe.name().to_owned(),
         required: probe.required(),
         up: detail.is_none(),
         detail,
+        read_only: !facts.takes_bytes,
+        reasons: facts.reasons,
+        free_bytes: facts.free_bytes,
+        total_bytes: facts.total_bytes,
+        figures: facts.figures.iter().map(FigureBody::of).collect(),
     }
 }
 
@@ -101,4 +112,41 @@ struct PartBody {
     /// Why it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// Whether it answers, but takes no new bytes; it is not up then. Left out where it is not so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    read_only: bool,
+    /// What is not well, also of a part that works; left out where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    reasons: Vec<String>,
+    /// How many more bytes a store has room for, where it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_bytes: Option<u64>,
+    /// How many bytes a store has room for in all, where it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_bytes: Option<u64>,
+    /// Numbers that the part tells of itself; left out where it tells none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    figures: Vec<FigureBody>,
+}
+
+/// A number that a part tells of itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthFigure)]
+struct FigureBody {
+    /// What is counted, such as `live_nodes`.
+    name: &'static str,
+    /// How many there are.
+    value: u64,
+}
+
+impl FigureBody {
+    fn of(figure: &Figure) -> Self {
+        Self {
+            name: figure.name,
+            value: figure.value,
+        }
+    }
 }

@@ -11,7 +11,7 @@ use campusdisk_accounts::{
     Accounts, AccountsConfig, AccountsSeams, Device, MemoryAccountStore, Registrant, TokenRequest,
 };
 use campusdisk_accounts::{Administrator, Scopes, TokenName};
-use campusdisk_axum::{AccountsIdentity, HttpOptions, HttpParts, router};
+use campusdisk_axum::{AccountsIdentity, HttpOptions, HttpParts, Probe, router};
 use campusdisk_core::memory::{MemoryCatalog, MemoryChunkCache, MemoryEvents, MemoryStore};
 use campusdisk_core::storage::{StoreInfo, StoreName};
 use campusdisk_core::{AccountId, CampusDisk, Policy, RandomIds, Seams, SystemClock, TokioSpawner};
@@ -32,6 +32,20 @@ impl App {
     }
 
     pub(crate) async fn with(policy: Policy, config: AccountsConfig) -> Self {
+        Self::of_parts(policy, config, |parts| parts).await
+    }
+
+    /// One that `/readyz` asks about these parts.
+    pub(crate) async fn with_probes(probes: Vec<Arc<dyn Probe>>) -> Self {
+        let with_probes = |parts| probes.into_iter().fold(parts, HttpParts::probe);
+        Self::of_parts(Policy::default(), AccountsConfig::default(), with_probes).await
+    }
+
+    async fn of_parts(
+        policy: Policy,
+        config: AccountsConfig,
+        more: impl FnOnce(HttpParts) -> HttpParts,
+    ) -> Self {
         // Passwords are not what is tested here.
         let config = config.with_argon2_memory_kib(64).with_argon2_passes(1);
         let seams = AccountsSeams {
@@ -44,7 +58,7 @@ impl App {
         let options = HttpOptions::default().with_trusted_proxies(vec!["10.9.0.0/16".parse().unwrap()]);
         let parts = HttpParts::with_accounts(disk, accounts.clone()).options(options);
         Self {
-            router: router(parts),
+            router: router(more(parts)),
             accounts,
         }
     }

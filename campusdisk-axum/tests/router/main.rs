@@ -11,6 +11,7 @@ mod accounts;
 mod conditions;
 mod content;
 mod edge;
+mod health;
 mod host;
 mod nodes;
 mod openapi;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::{Extension, Router};
 use campusdisk_accounts::Accounts;
-use campusdisk_axum::{AccountsIdentity, HttpParts};
+use campusdisk_axum::{AccountsIdentity, HttpParts, StoreProbe};
 use campusdisk_core::CampusDisk;
 use campusdisk_core::storage::BlobStore;
 use tokio::net::TcpListener;
@@ -21,7 +21,7 @@ use crate::demo::Demo;
 use crate::failure::{Failure, Outcome};
 use crate::lock_hook::LockHook;
 use crate::parts::{self, Records};
-use crate::probes::{DatabaseProbe, StoreProbe};
+use crate::probes::DatabaseProbe;
 use crate::site::{self, Hall, Site};
 use crate::{logging, open_files, page};
 
@@ -121,10 +121,9 @@ fn api(
         .probe(Arc::new(DatabaseProbe(records.catalog.clone())));
     for store in stores {
         let required = store.info().name.as_str() == config.storage.primary;
-        http = http.probe(Arc::new(StoreProbe {
-            store: store.clone(),
-            required,
-        }));
+        // What lies in other stores can be had without this one.
+        let probe = StoreProbe::new(store.clone()).with_required(required);
+        http = http.probe(Arc::new(probe));
     }
     campusdisk_axum::router(http)
 }

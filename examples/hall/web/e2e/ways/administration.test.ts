@@ -159,22 +159,36 @@ test('the health of each part is shown, also of a hall that is not ready', async
   const { page } = admin
   await page.goto('administration')
   await page.getByRole('link', { name: say('administration.health') }).click()
-  await page.getByText(say('administration.allUp')).waitFor()
+  await page.getByText(say('administration.summary.allUp')).waitFor()
   await page
     .getByRole('listitem')
     .filter({ hasText: say('administration.part.database') })
-    .getByText(say('administration.up'))
+    .getByText(say('administration.condition.up'))
     .waitFor()
   const parts = [
     { name: 'database', required: true, up: true },
-    { name: 'primary', required: true, up: false, detail: 'no answer in time' },
+    {
+      name: 'primary',
+      required: true,
+      up: false,
+      read_only: true,
+      detail: 'it takes no new bytes: safe mode',
+      reasons: ['safe mode'],
+      free_bytes: 3 * 1024 ** 3,
+      total_bytes: 10 * 1024 ** 3,
+      figures: [{ name: 'live_nodes', value: 3 }],
+    },
+    { name: 'archive', required: false, up: false, detail: 'no answer in time' },
   ]
   await page.route('**/readyz', (route) => route.fulfill({ status: 503, json: { status: 'down', parts } }))
   await page.getByRole('button', { name: say('administration.lookAgain') }).click()
-  await page.getByText(say('administration.allDown')).waitFor()
-  await page
-    .getByRole('listitem')
-    .filter({ hasText: say('administration.store', { name: 'primary' }) })
-    .getByText('no answer in time')
-    .waitFor()
+  await page.getByText(say('administration.summary.allDown')).waitFor()
+  const store = (name: string) =>
+    page.getByRole('listitem').filter({ hasText: say('administration.store', { name }) })
+  await store('archive').getByText('no answer in time').waitFor()
+  const primary = store('primary')
+  await primary.getByText(say('administration.condition.readOnly')).waitFor()
+  await primary.getByText('safe mode', { exact: true }).waitFor()
+  await primary.getByText(say('administration.free', { free: '3 GB', total: '10 GB' })).waitFor()
+  await primary.getByText(say('administration.figure.live_nodes', { value: '3' })).waitFor()
 })
