@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions};
+use campusdisk_core::storage::{BlobKey, BlobRef, BlobStore, CreateOptions, HealthFacts, ask_health};
 use campusdisk_core::{Error, ErrorKind, RandomIds, Result, Span};
 use futures::TryStreamExt as _;
 
@@ -50,7 +50,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     }
     for (name, settings) in &config.stores {
         let part = format!("store \"{name}\" ({})", settings.kind());
-        table.row(&part, in_time(reach(&config, name)).await);
+        let reached = in_time(reach(&config, name)).await;
+        table.row(&part, reached.map(|facts| describe(&facts)));
     }
     for (name, settings) in &config.mounts {
         let part = format!("mount \"{name}\" ({})", settings.kind());
@@ -67,7 +68,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     }
 }
 
-async fn in_time(reached: impl Future<Output = Outcome<String>>) -> Outcome<String> {
+async fn in_time<T>(reached: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let outcome = tokio::time::timeout(PART_LIMIT, reached).await;
     outcome.unwrap_or_else(|_| {
         Err(Failure::new(format!(
@@ -77,11 +78,31 @@ async fn in_time(reached: impl Future<Output = Outcome<String>>) -> Outcome<Stri
     })
 }
 
-async fn reach(config: &Config, name: &str) -> Outcome<String> {
-    if let Some(settings) = config.stores.get(name) {
-        try_out(&settings.open(name, config).await?).await?;
+async fn reach(config: &Config, name: &str) -> Outcome<HealthFacts> {
+    let Some(settings) = config.stores.get(name) else {
+        return Ok(HealthFacts::well());
+    };
+    let store = settings.open(name, config).await?;
+    // First, as a blob that is refused tells more than that one would be.
+    try_out(&store).await?;
+    let facts = ask_health(&*store).await?;
+    match facts.takes_bytes {
+        true => Ok(facts),
+        false => Err(Failure::new(facts.reasons.join("; "))),
     }
-    Ok("wrote, read and deleted a blob".to_owned())
+}
+
+/// What was done in a store that works, what room it has, and what is not well all the same.
+fn describe(facts: &HealthFacts) -> String {
+    let done = "wrote, read and deleted a blob".to_owned();
+    let room = facts
+        .free_bytes
+        .map(|free_bytes| format!("{} MiB free", free_bytes >> 20));
+    let parts = [Some(done), room].into_iter().flatten();
+    parts
+        .chain(facts.reasons.iter().cloned())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Looks for one object and reads its first byte.
