@@ -44,7 +44,7 @@ impl Service for Hdfs {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Tests("hdfs")
+        Purpose::Tests
     }
 
     fn provision(&self) -> Result<()> {

@@ -51,8 +51,8 @@ pub(crate) trait Service: Sync {
 /// What a service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Every test run needs it; `CAMPUSDISK_TEST_REQUIRE` names it so.
-    Tests(&'static str),
+    /// Every test run needs it.
+    Tests,
     /// Benches compare with it; it starts only when named.
     Peer,
 }
@@ -70,18 +70,6 @@ static ALL: [&dyn Service; 6] = [
 /// The names of all services.
 pub(crate) fn names() -> Vec<&'static str> {
     ALL.iter().map(|service| service.name()).collect()
-}
-
-/// What tests may require, each once.
-pub(crate) fn requirements() -> Vec<&'static str> {
-    let named = |service: &&dyn Service| match service.purpose() {
-        Purpose::Tests(requirement) => Some(requirement),
-        Purpose::Peer => None,
-    };
-    let mut all: Vec<_> = ALL.iter().filter_map(named).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 /// The named services, or all that tests need where none is named.

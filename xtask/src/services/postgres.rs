@@ -46,7 +46,7 @@ impl Service for Postgres {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Tests("postgres")
+        Purpose::Tests
     }
 
     fn provision(&self) -> Result<()> {

@@ -46,7 +46,7 @@ impl Service for RadosGw {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Tests("radosgw")
+        Purpose::Tests
     }
 
     fn provision(&self) -> Result<()> {

@@ -37,7 +37,7 @@ impl Service for VersityGw {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Tests("versitygw")
+        Purpose::Tests
     }
 
     fn provision(&self) -> Result<()> {

