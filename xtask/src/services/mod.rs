@@ -6,6 +6,7 @@ mod nginx;
 mod postgres;
 pub(crate) mod process;
 mod radosgw;
+mod redis;
 mod tusd;
 mod versitygw;
 
@@ -53,18 +54,19 @@ pub(crate) trait Service: Sync {
 pub(crate) enum Purpose {
     /// Every test run needs it.
     Tests,
-    /// Benches compare with it; it starts only when named.
+    /// Benches compare with it, or somebody tries something with it; it starts only when named.
     Peer,
 }
 
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 6] = [
+static ALL: [&dyn Service; 7] = [
     &hdfs::Hdfs,
     &versitygw::VersityGw,
     &radosgw::RadosGw,
     &postgres::Postgres,
     &nginx::Nginx,
     &tusd::Tusd,
+    &redis::Redis,
 ];
 
 /// The names of all services.
