@@ -221,8 +221,8 @@ async fn a_hall_before_a_cluster_in_safe_mode_is_not_ready_and_says_why() {
         let nobody = case.hall.nobody();
         let store = async |status| {
             let ready = nobody.get("/readyz").await.expect(status).json();
-            let parts = ready["parts"].as_array().unwrap().iter();
-            parts.cloned().find(|part| part["name"] == "primary").unwrap()
+            let mut parts = ready["parts"].as_array().unwrap().iter();
+            parts.find(|part| part["name"] == "primary").cloned().unwrap()
         };
         let well = store(200).await;
         assert!(
