@@ -152,12 +152,12 @@ mod tests {
     fn workspace() -> Workspace {
         serde_json::from_str(
             r#"{"packages":[
-                {"name":"campusdisk-tests","features":{},"publish":[],"targets":[
+                {"name":"campusdisk-tests","version":"0.1.0","features":{},"publish":[],"targets":[
                     {"name":"campusdisk_tests","kind":["lib"],"test":true},
                     {"name":"t0_tidy","kind":["test"],"test":true},
                     {"name":"t1_http","kind":["test"],"test":true},
                     {"name":"t2_hdfs","kind":["test"],"test":true}]},
-                {"name":"xtask","features":{},"publish":[],"targets":[
+                {"name":"xtask","version":"0.1.0","features":{},"publish":[],"targets":[
                     {"name":"xtask","kind":["bin"],"test":true},
                     {"name":"t1_other","kind":["test"],"test":true}]}]}"#,
         )
