@@ -1,20 +1,14 @@
 //! `hall demo`: content to look at, without a browser.
 
-use std::time::Duration;
-
 use campusdisk_accounts::Account;
-use campusdisk_axum::AccountsIdentity;
 
-use super::account;
+use super::{account, with_disk};
 use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::demo::{Demo, Made};
 use crate::failure::Outcome;
-use crate::parts::{self, Records};
+use crate::parts::Records;
 use crate::site::{Language, Site};
-
-/// How long what was begun may take to end.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Makes the demonstration and says where it is.
 ///
@@ -45,11 +39,10 @@ async fn fill(
     };
     let site = Site::open(records.catalog.clone(), config).await?;
     let language = language.or(site.face().language).unwrap_or(Language::English);
-    let identity = AccountsIdentity::new(records.accounts.clone());
-    let stores = parts::open_stores(config).await?;
-    let disk = parts::open_disk(config, records, &identity, stores).await?;
-    let demo = Demo::new(disk.clone(), records.accounts.clone(), records.catalog.clone());
-    let made = demo.fill(&account.id, language).await;
-    disk.shutdown(LIMIT).await;
-    Ok((account, made?))
+    let made = with_disk(config, records, async |disk| {
+        let demo = Demo::new(disk.clone(), records.accounts.clone(), records.catalog.clone());
+        Ok(demo.fill(&account.id, language).await?)
+    });
+    let made = made.await?;
+    Ok((account, made))
 }

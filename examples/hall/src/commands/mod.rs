@@ -7,3 +7,29 @@ pub(crate) mod demo;
 pub(crate) mod mount;
 pub(crate) mod store;
 pub(crate) mod token;
+
+use std::time::Duration;
+
+use campusdisk_axum::AccountsIdentity;
+use campusdisk_core::CampusDisk;
+
+use crate::config::Config;
+use crate::failure::Outcome;
+use crate::parts::{self, Records};
+
+/// How long what a command began may take to end.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Works with the service as it is configured, and ends what that began.
+async fn with_disk<T>(
+    config: &Config,
+    records: &Records,
+    work: impl AsyncFnOnce(&CampusDisk) -> Outcome<T>,
+) -> Outcome<T> {
+    let identity = AccountsIdentity::new(records.accounts.clone());
+    let stores = parts::open_stores(config).await?;
+    let disk = parts::open_disk(config, records, &identity, stores).await?;
+    let outcome = work(&disk).await;
+    disk.shutdown(LIMIT).await;
+    outcome
+}

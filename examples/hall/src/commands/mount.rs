@@ -1,24 +1,20 @@
 //! `hall mount`: what others keep in the mounts, and publishing it in place.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use campusdisk_accounts::Account;
-use campusdisk_axum::AccountsIdentity;
 use campusdisk_core::mount::{ObjectPath, ObjectRef};
 use campusdisk_core::storage::StoreName;
 use campusdisk_core::{CampusDisk, EntryName, FilePlace, NodeId, Published, Stock};
 use futures::StreamExt as _;
 use indicatif::BinaryBytes;
 
-use super::account;
+use super::{account, with_disk};
 use crate::cli::{MountCommand, MountList, PublishArgs};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
-use crate::parts::{self, Records};
+use crate::parts::Records;
 
-/// How long what was begun may take to end.
-const LIMIT: Duration = Duration::from_secs(30);
 /// Publishing stops after so many failures one after the other: then a part is down, rather than an object bad.
 const FAILURES_IN_A_ROW: u32 = 20;
 
@@ -33,25 +29,13 @@ pub(crate) async fn run(command: MountCommand) -> Outcome {
     };
     let config = Config::load(place.clone().overrides())?;
     let records = Records::open(&config).await?;
-    let outcome = match open_disk(&config, &records).await {
-        Ok(disk) => {
-            let outcome = match &command {
-                MountCommand::List(args) => list(&config, &disk, args).await,
-                MountCommand::Publish(args) => publish(&config, &records, &disk, args).await,
-            };
-            disk.shutdown(LIMIT).await;
-            outcome
-        }
-        Err(failure) => Err(failure),
+    let work = async |disk: &CampusDisk| match &command {
+        MountCommand::List(args) => list(&config, disk, args).await,
+        MountCommand::Publish(args) => publish(&config, &records, disk, args).await,
     };
+    let outcome = with_disk(&config, &records, work).await;
     records.database.close().await;
     outcome
-}
-
-async fn open_disk(config: &Config, records: &Records) -> Outcome<CampusDisk> {
-    let identity = AccountsIdentity::new(records.accounts.clone());
-    let stores = parts::open_stores(config).await?;
-    parts::open_disk(config, records, &identity, stores).await
 }
 
 async fn list(config: &Config, disk: &CampusDisk, args: &MountList) -> Outcome {

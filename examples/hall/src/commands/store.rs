@@ -3,19 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use campusdisk_axum::AccountsIdentity;
 use campusdisk_core::storage::StoreName;
 use campusdisk_core::{CampusDisk, DriveId, JobOptions, JobStep, JobSteps, Settled, Stock, StockSize};
 use futures::StreamExt as _;
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 
+use super::with_disk;
 use crate::cli::{JobArgs, MigrateArgs, Place, StoreCommand, VerifyArgs};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
-use crate::parts::{self, Records};
+use crate::parts::Records;
 
-/// How long what was begun may take to end.
-const LIMIT: Duration = Duration::from_secs(30);
 /// Pause between two looks at how far a job is.
 const TICK: Duration = Duration::from_millis(200);
 /// A job stops after so many failures one after the other: then a store is down, rather than a file broken.
@@ -51,27 +49,17 @@ struct Stores<'a> {
 async fn over_stores(place: Place, work: impl AsyncFnOnce(Stores<'_>) -> Outcome) -> Outcome {
     let config = Config::load(place.overrides())?;
     let records = Records::open(&config).await?;
-    let outcome = match open_disk(&config, &records).await {
-        Ok(disk) => {
-            let stores = Stores {
-                config: &config,
-                records: &records,
-                disk: disk.clone(),
-            };
-            let outcome = work(stores).await;
-            disk.shutdown(LIMIT).await;
-            outcome
-        }
-        Err(failure) => Err(failure),
+    let over = async |disk: &CampusDisk| {
+        let stores = Stores {
+            config: &config,
+            records: &records,
+            disk: disk.clone(),
+        };
+        work(stores).await
     };
+    let outcome = with_disk(&config, &records, over).await;
     records.database.close().await;
     outcome
-}
-
-async fn open_disk(config: &Config, records: &Records) -> Outcome<CampusDisk> {
-    let identity = AccountsIdentity::new(records.accounts.clone());
-    let stores = parts::open_stores(config).await?;
-    parts::open_disk(config, records, &identity, stores).await
 }
 
 async fn list(stores: &Stores<'_>) -> Outcome {
