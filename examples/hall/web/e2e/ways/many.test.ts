@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import type { Page } from 'playwright-core'
 
+import { dropFolder } from '../support/drop'
 import type { Hall } from '../support/hall'
 import { expect, PASSWORD, test } from '../support/test'
 import { look, say, saying } from '../support/words'
@@ -158,21 +159,15 @@ test('a folder is filtered by kind, and files are found by a part of their names
   await page.getByText(say('drive.noResults', { query: 'HOTO' })).waitFor()
 })
 
-/** Drops a folder of this machine on the drive, as a file manager would. */
-async function dropFolder(page: Page, folder: string) {
-  const session = await page.context().newCDPSession(page)
-  const data = { items: [], files: [folder], dragOperationsMask: 1 }
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-    await session.send('Input.dispatchDragEvent', { type, x: look.viewport.width / 2, y: 500, data })
-  }
-}
-
 const ways = [
   {
     way: 'chosen',
     pick: (page: Page, folder: string) => page.locator('.folder-input').setInputFiles(folder),
   },
-  { way: 'dropped', pick: dropFolder },
+  {
+    way: 'dropped',
+    pick: (page: Page, folder: string) => dropFolder(page, folder, { x: look.viewport.width / 2, y: 500 }),
+  },
 ]
 
 test.for(ways)(

@@ -1,8 +1,9 @@
-import type { Picked } from '@/transfers/picked'
+import { inOrder, type Picked } from '@/transfers/picked'
 
 /** What an input of files or of a folder holds. */
 export function pickedBy(input: HTMLInputElement): Picked[] {
-  return [...(input.files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || undefined }))
+  const files = [...(input.files ?? [])]
+  return inOrder(files.map((file) => ({ file, path: file.webkitRelativePath || undefined })))
 }
 
 /** What was dropped: files, and all that is in folders. */
@@ -12,7 +13,7 @@ export async function dropped(data: DataTransfer): Promise<Picked[]> {
   if (entries.every((entry) => entry === null)) return [...data.files].map((file) => ({ file }))
   const picked: Picked[] = []
   for (const entry of entries) if (entry) await walk(entry, '', picked)
-  return picked
+  return inOrder(picked)
 }
 
 async function walk(entry: FileSystemEntry, above: string, into: Picked[]): Promise<void> {

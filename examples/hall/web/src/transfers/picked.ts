@@ -7,6 +7,11 @@ export interface Picked {
   path?: string
 }
 
+/** By path, so that a folder goes the same way however it was picked; files without one stay as they were chosen. */
+export function inOrder(picked: Picked[]): Picked[] {
+  return picked.sort(({ path: a = '' }, { path: b = '' }) => (a < b ? -1 : Number(a > b)))
+}
+
 /** The same file on its way to the same place, whatever happens there. */
 export function journey({ file, path }: Picked, parent: string): string {
   return [parent, path ?? file.name, file.size, file.lastModified].join('|')
