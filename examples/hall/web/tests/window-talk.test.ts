@@ -37,3 +37,16 @@ test('a window that is closed holds nothing', async () => {
   await free
   expect(await two.hold('u1')).toBeTypeOf('function')
 })
+
+test('a window that was too busy to answer in time is heard later', async () => {
+  let late = 0
+  const asking = new WindowTalk('busy', () => (late += 1))
+  const busy = new BroadcastChannel('busy')
+  const asked: { from: string; question: number }[] = []
+  busy.onmessage = ({ data }) => asked.push(data)
+  expect(await asking.held()).toEqual(new Set())
+  const [{ from, question }] = asked as [{ from: string; question: number }]
+  busy.postMessage({ kind: 'have', to: from, question, ids: ['u1'] })
+  await expect.poll(() => late).toBe(1)
+  busy.close()
+})

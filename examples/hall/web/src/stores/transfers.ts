@@ -5,7 +5,7 @@ import { computed, reactive, shallowReactive, shallowRef, watch } from 'vue'
 import { api, sessionEnded } from '@/api/client'
 import { Problem } from '@/api/problem'
 import { address } from '@/hall'
-import { hold, onceFree } from '@/transfers/hold'
+import { hold, onceFree, onFoundHeld } from '@/transfers/hold'
 import { Ledger } from '@/transfers/ledger'
 import { fingerprint, journey, type OnConflict, type Picked } from '@/transfers/picked'
 import { isPassing, keepUpload, problemOf, RETRY_DELAYS_MS } from '@/transfers/retries'
@@ -368,6 +368,7 @@ export const useTransfers = defineStore('transfers', () => {
     }
   }
 
+  onFoundHeld(restore)
   window.addEventListener('online', () => takeUp(({ kind }) => kind === 'unreachable'))
   watch(
     () => session.account?.id,

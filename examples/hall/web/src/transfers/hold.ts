@@ -6,7 +6,14 @@ import { WindowTalk } from './window-talk'
 const LOCK = 'campusdisk.upload.'
 
 /** Pages without https have no locks: there the windows ask one another. */
-const talk = navigator.locks ? undefined : new WindowTalk('campusdisk.uploads')
+const talk = navigator.locks ? undefined : new WindowTalk('campusdisk.uploads', () => foundHeld())
+
+/** Called when another window turns out to have an upload that was thought to be free, as it was slow to say so. */
+let foundHeld = () => {}
+
+export function onFoundHeld(then: () => void): void {
+  foundHeld = then
+}
 
 /**
  * Takes an upload for this window, until what is given back is called or the window is closed; nothing where another

@@ -1,10 +1,14 @@
-/** So long another window has to say that it holds something: one that is busy answers late. */
+/** So long is waited for another window to say that it holds something. */
 const ANSWER_MS = 400
+/** So long one that is busy may take to say so all the same, and is heard. */
+const LATE_MS = 10_000
 /** So often is looked whether a window is gone that could not say so. */
 const LOOK_MS = 5000
 
 type Message =
-  { kind: 'ask'; from: string; id?: string } | { kind: 'have'; to: string; ids: string[] } | { kind: 'freed' }
+  | { kind: 'ask'; from: string; question: number; id?: string }
+  | { kind: 'have'; to: string; question: number; ids: string[] }
+  | { kind: 'freed' }
 
 /**
  * Windows of one browser that agree on who holds what, where there are no locks. Whoever wants something asks the
@@ -13,12 +17,17 @@ type Message =
 export class WindowTalk {
   private readonly me = `${Math.random()}`.slice(2)
   private readonly channel: BroadcastChannel
+  private questions = 0
   private readonly holding = new Set<string>()
   /** What is asked for; false where this window has given way to another that asks too. */
   private readonly wanting = new Map<string, boolean>()
   private readonly hearing = new Set<(message: Message) => void>()
 
-  constructor(name: string) {
+  /** Called `late` when something turns out to be held that was thought to be free. */
+  constructor(
+    name: string,
+    private readonly late: () => void = () => {},
+  ) {
     this.channel = new BroadcastChannel(name)
     this.channel.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.kind === 'ask') this.answer(data)
@@ -47,20 +56,23 @@ export class WindowTalk {
   /** What other windows hold; asked for one thing, only whether they hold that. */
   held(id?: string): Promise<Set<string>> {
     const found = new Set<string>()
+    const question = this.questions++
     return new Promise((resolve) => {
+      let isOver = false
       const hear = (message: Message) => {
-        if (message.kind !== 'have' || message.to !== this.me) return
+        if (message.kind !== 'have' || message.to !== this.me || message.question !== question) return
+        if (isOver && message.ids.some((held) => !found.has(held))) this.late()
         message.ids.forEach((held) => found.add(held))
         if (id !== undefined && found.has(id)) end()
       }
       const end = () => {
-        this.hearing.delete(hear)
-        window.clearTimeout(timer)
-        resolve(found)
+        isOver = true
+        resolve(new Set(found))
       }
-      const timer = window.setTimeout(end, ANSWER_MS)
+      window.setTimeout(end, ANSWER_MS)
+      window.setTimeout(() => this.hearing.delete(hear), LATE_MS)
       this.hearing.add(hear)
-      this.tell({ kind: 'ask', from: this.me, id })
+      this.tell({ kind: 'ask', from: this.me, question, id })
     })
   }
 
@@ -84,11 +96,11 @@ export class WindowTalk {
     })
   }
 
-  private answer({ from, id }: Message & { kind: 'ask' }): void {
+  private answer({ from, question, id }: Message & { kind: 'ask' }): void {
     if (id !== undefined && this.wanting.has(id) && from < this.me) this.wanting.set(id, false)
     const mine = [...this.holding, ...[...this.wanting].flatMap(([wanted, still]) => (still ? [wanted] : []))]
     const ids = id === undefined ? mine : mine.filter((held) => held === id)
-    if (ids.length > 0) this.tell({ kind: 'have', to: from, ids })
+    if (ids.length > 0) this.tell({ kind: 'have', to: from, question, ids })
   }
 
   private tell(message: Message): void {
