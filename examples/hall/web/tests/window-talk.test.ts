@@ -28,6 +28,13 @@ test('of windows that ask at once exactly one gets it', async () => {
   expect(got.filter((release) => release !== undefined)).toHaveLength(1)
 })
 
+test('who only waits for something to be free takes it from nobody who asks for it', async () => {
+  const many = windows(5)
+  const got = many[0].hold('u1')
+  for (const other of many.slice(1)) other.whenFree('u1')
+  expect(await got).toBeTypeOf('function')
+})
+
 test('a window that is closed holds nothing', async () => {
   const [one, two] = windows(2)
   await one.hold('u1')

@@ -6,7 +6,7 @@ const LATE_MS = 10_000
 const LOOK_MS = 5000
 
 type Message =
-  | { kind: 'ask'; from: string; question: number; id?: string }
+  | { kind: 'ask'; from: string; question: number; id?: string; wants: boolean }
   | { kind: 'have'; to: string; question: number; ids: string[] }
   | { kind: 'freed' }
 
@@ -43,7 +43,7 @@ export class WindowTalk {
   async hold(id: string): Promise<(() => void) | undefined> {
     if (this.holding.has(id) || this.wanting.has(id)) return undefined
     this.wanting.set(id, true)
-    const others = await this.held(id)
+    const others = await this.ask(id, true)
     const mayHave = this.wanting.get(id) && !others.has(id)
     this.wanting.delete(id)
     if (!mayHave) return undefined
@@ -55,6 +55,10 @@ export class WindowTalk {
 
   /** What other windows hold; asked for one thing, only whether they hold that. */
   held(id?: string): Promise<Set<string>> {
+    return this.ask(id, false)
+  }
+
+  private ask(id: string | undefined, wants: boolean): Promise<Set<string>> {
     const found = new Set<string>()
     const question = this.questions++
     return new Promise((resolve) => {
@@ -72,7 +76,7 @@ export class WindowTalk {
       window.setTimeout(end, ANSWER_MS)
       window.setTimeout(() => this.hearing.delete(hear), LATE_MS)
       this.hearing.add(hear)
-      this.tell({ kind: 'ask', from: this.me, question, id })
+      this.tell({ kind: 'ask', from: this.me, question, id, wants })
     })
   }
 
@@ -96,8 +100,8 @@ export class WindowTalk {
     })
   }
 
-  private answer({ from, question, id }: Message & { kind: 'ask' }): void {
-    if (id !== undefined && this.wanting.has(id) && from < this.me) this.wanting.set(id, false)
+  private answer({ from, question, id, wants }: Message & { kind: 'ask' }): void {
+    if (id !== undefined && wants && this.wanting.has(id) && from < this.me) this.wanting.set(id, false)
     const mine = [...this.holding, ...[...this.wanting].flatMap(([wanted, still]) => (still ? [wanted] : []))]
     const ids = id === undefined ? mine : mine.filter((held) => held === id)
     if (ids.length > 0) this.tell({ kind: 'have', to: from, question, ids })
