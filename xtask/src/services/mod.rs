@@ -1,7 +1,9 @@
 //! The real servers tests talk to: one file per service, one table of them, one folder of scratch data per clone.
 
 mod endpoints;
+mod hadoop;
 mod hdfs;
+mod hdfs_ha;
 mod nginx;
 mod postgres;
 pub(crate) mod process;
@@ -54,13 +56,16 @@ pub(crate) trait Service: Sync {
 pub(crate) enum Purpose {
     /// Every test run needs it.
     Tests,
+    /// Only the full run needs it, as it takes much time or memory.
+    FullRun,
     /// Benches compare with it, or somebody tries something with it; it starts only when named.
     Peer,
 }
 
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 7] = [
+static ALL: [&dyn Service; 8] = [
     &hdfs::Hdfs,
+    &hdfs_ha::HdfsHa,
     &versitygw::VersityGw,
     &radosgw::RadosGw,
     &postgres::Postgres,
@@ -77,10 +82,20 @@ pub(crate) fn names() -> Vec<&'static str> {
 /// The named services, or all that tests need where none is named.
 pub(crate) fn chosen(names: &[String]) -> Vec<&'static dyn Service> {
     let is_chosen = |service: &&dyn Service| match names {
-        [] => service.purpose() != Purpose::Peer,
+        [] => service.purpose() == Purpose::Tests,
         names => names.iter().any(|name| name == service.name()),
     };
     ALL.into_iter().filter(is_chosen).collect()
+}
+
+/// The services that a test run needs.
+pub(crate) fn for_run(full: bool) -> Vec<&'static dyn Service> {
+    let is_needed = |service: &&dyn Service| match service.purpose() {
+        Purpose::Tests => true,
+        Purpose::FullRun => full,
+        Purpose::Peer => false,
+    };
+    ALL.into_iter().filter(is_needed).collect()
 }
 
 /// A server that runs, for the list at the end of a test run.

@@ -106,7 +106,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn all(mut self) -> Result<Report> {
         let real = self.targets(Tier::T2).is_some();
-        let mut servers = Servers::bring_up(&self.bed, real)?;
+        let mut servers = Servers::bring_up(&self.bed, real, self.options.full)?;
         let outcome = self
             .checks_and_early_tiers()
             .and_then(|built| match built && real {
@@ -325,14 +325,14 @@ struct Servers {
 }
 
 impl Servers {
-    fn bring_up(bed: &Arc<TestBed>, real: bool) -> Result<Self> {
+    fn bring_up(bed: &Arc<TestBed>, real: bool, full: bool) -> Result<Self> {
         // What an earlier run left when it was killed.
         bed.down()?;
         let starting = real.then(|| {
             let bed = Arc::clone(bed);
             thread::spawn(move || {
                 apt::ensure(apt::FOR_TESTS)?;
-                bed.up(&services::chosen(&[]))
+                bed.up(&services::for_run(full))
             })
         });
         Ok(Self {
