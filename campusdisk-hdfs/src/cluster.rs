@@ -11,9 +11,12 @@ use campusdisk_core::{ErrorKind, IdSource, RandomIds};
 use hdfs_native::client::FileStatus;
 use hdfs_native::{Client, ClientBuilder};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::avoid::AvoidList;
-use crate::error::Failure;
+use crate::error::{self, Failure};
+use crate::hadoop::{Hadoop, NameService};
+use crate::pace;
 use crate::web::Web;
 use crate::{HdfsConfig, WritePath};
 
@@ -23,10 +26,12 @@ const WRITING: &str = ".writing";
 /// Says whose the root is.
 const IDENTITY: &str = "campusdisk-identity";
 
-/// How HDFS is to be asked where nobody says otherwise. Tries end within the default `rpc_timeout`, so that the error
-/// tells what is wrong, and outlast the seconds in which one NameNode takes over from another.
-const DEFAULT_OPTIONS: [(&str, &str); 3] = [
-    ("dfs.client.failover.max.attempts", "8"),
+/// How often each NameNode is asked where nobody says otherwise. Tries end within the default `rpc_timeout`, so that the error
+/// tells what is wrong.
+const TRIES: usize = 8;
+
+/// How long the pauses between them are. The library makes one after it has asked every NameNode.
+const DEFAULT_OPTIONS: [(&str, &str); 2] = [
     ("dfs.client.failover.sleep.base.millis", "100"),
     ("dfs.client.failover.sleep.max.millis", "1000"),
 ];
@@ -43,6 +48,8 @@ pub(crate) struct Cluster {
     pub(crate) resent: AtomicU64,
     /// How many blobs were committed with fewer than two replicas known to live.
     pub(crate) under_replicated: AtomicU64,
+    /// The NameNodes, where one can take over from another.
+    name_service: Option<NameService>,
     current: Mutex<Current>,
 }
 
@@ -57,7 +64,8 @@ impl Cluster {
         let info = StoreInfo::new(config.name.clone())
             .with_part_size_bytes(config.block_size_bytes)
             .with_remote(true);
-        let client = connect(&config, &runtime)?;
+        let name_service = Hadoop::read(&config).name_service(config.url.as_deref());
+        let client = connect(&config, &runtime, name_service.as_ref(), 0)?;
         let web = match config.write_path {
             WritePath::Native => None,
             WritePath::WebHdfs | WritePath::Auto => Some(Web::new(&config)?),
@@ -70,12 +78,14 @@ impl Cluster {
             config,
             info,
             runtime,
+            name_service,
             current: Mutex::new(Current { client, number: 0 }),
         })
     }
 
-    /// Makes one call of the NameNode, within the time limit.
-    pub(crate) async fn call<T, W>(&self, work: impl FnOnce(Client) -> W) -> Result<T, Failure>
+    /// Makes one call of the NameNode, within the time limit. Where one can take over from another, a call that none of them
+    /// took is made again until one does.
+    pub(crate) async fn call<T, W>(&self, work: impl Fn(Client) -> W) -> Result<T, Failure>
     where
         W: Future<Output = hdfs_native::Result<T>>,
     {
@@ -88,17 +98,27 @@ impl Cluster {
         &self,
         setting: &'static str,
         limit: Duration,
-        work: impl FnOnce(Client) -> W,
+        work: impl Fn(Client) -> W,
     ) -> Result<T, Failure>
     where
         W: Future<Output = hdfs_native::Result<T>>,
     {
-        let (client, number) = self.client();
-        match tokio::time::timeout(limit, work(client)).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => {
-                self.replace(number);
-                Err(Failure::silent(setting, limit))
+        let until = Instant::now() + pace::TAKEOVER;
+        loop {
+            let (client, number) = self.client();
+            match tokio::time::timeout(limit, work(client)).await {
+                Ok(Err(untaken))
+                    if self.name_service.is_some()
+                        && error::is_untaken(&untaken)
+                        && Instant::now() < until =>
+                {
+                    tokio::time::sleep(pace::TAKEOVER_PAUSE).await;
+                }
+                Ok(answer) => return Ok(answer?),
+                Err(_) => {
+                    self.replace(number);
+                    return Err(Failure::silent(setting, limit));
+                }
             }
         }
     }
@@ -109,19 +129,16 @@ impl Cluster {
         (current.client.clone(), current.number)
     }
 
-    /// Makes a new client in place of the `number`th: its connection may hang for ever without being called broken.
+    /// Makes a new client in place of the `number`th: its connection may hang for ever without being called broken. The new one
+    /// begins with another NameNode, where there is one: the library would ask the one that hangs first, and wait.
     fn replace(&self, number: u64) {
         let mut current = self.current();
         if current.number != number {
             return;
         }
-        match connect(&self.config, &self.runtime) {
-            Ok(client) => {
-                *current = Current {
-                    client,
-                    number: number + 1,
-                };
-            }
+        let number = number + 1;
+        match connect(&self.config, &self.runtime, self.name_service.as_ref(), number) {
+            Ok(client) => *current = Current { client, number },
             Err(failure) => {
                 let error = failure.during("connect", self.store_subject());
                 tracing::error!(error = &error as &dyn std::error::Error, "the old client is kept");
@@ -208,9 +225,20 @@ impl fmt::Debug for Cluster {
     }
 }
 
-fn connect(config: &HdfsConfig, runtime: &Handle) -> Result<Client, Failure> {
+fn connect(
+    config: &HdfsConfig,
+    runtime: &Handle,
+    name_service: Option<&NameService>,
+    number: u64,
+) -> Result<Client, Failure> {
+    let tries = TRIES * name_service.map_or(1, NameService::count);
+    let tries = ("dfs.client.failover.max.attempts".to_owned(), tries.to_string());
     let defaults = DEFAULT_OPTIONS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let options = defaults.into_iter().chain(config.options.iter().cloned());
+    let options = defaults
+        .into_iter()
+        .chain([tries])
+        .chain(config.options.iter().cloned())
+        .chain(name_service.map(|service| service.beginning_with(number)));
     let mut builder = ClientBuilder::new()
         .with_config(options)
         // Without this the client would make a runtime of its own when there is none, which can't be dropped in one.

@@ -178,7 +178,20 @@ impl Failure {
 
     /// Whether another NameNode may do what this one didn't.
     pub(crate) fn is_for_another_name_node(&self) -> bool {
-        self.contact != Contact::Answered || self.says == STANDBY
+        self.contact != Contact::Answered || self.says == STANDBY || self.says == NOT_NOW
+    }
+
+    /// Whether the NameNodes that answered are none that is active.
+    pub(crate) fn is_without_active(&self) -> bool {
+        self.says == STANDBY
+    }
+
+    /// What this and the `next` NameNode together say: an answer tells more than none.
+    pub(crate) fn or(self, next: Self) -> Self {
+        match self.contact == Contact::Answered && next.is_of_connection() {
+            true => self,
+            false => next,
+        }
     }
 
     /// Whether the server that was spoken to may be dead.
@@ -286,16 +299,8 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
     ("AuthorizationException", ErrorKind::Denied, DENIED),
     ("SafeModeException", ErrorKind::Unavailable, SAFE_MODE),
     ("StandbyException", ErrorKind::Unavailable, STANDBY),
-    (
-        "RetriableException",
-        ErrorKind::Unavailable,
-        "the NameNode can't answer now",
-    ),
-    (
-        "NotReplicatedYetException",
-        ErrorKind::Unavailable,
-        "the NameNode can't answer now",
-    ),
+    ("RetriableException", ErrorKind::Unavailable, NOT_NOW),
+    ("NotReplicatedYetException", ErrorKind::Unavailable, NOT_NOW),
     ("NSQuotaExceededException", ErrorKind::LimitExceeded, FULL),
     ("DSQuotaExceededException", ErrorKind::LimitExceeded, FULL),
     (
@@ -324,6 +329,7 @@ const SAFE_MODE: &str = "the NameNode is in safe mode and takes no changes: it w
                          to (hdfs dfsadmin -safemode get)";
 const DENIED: &str = "the user may not do this (user, and the owner of root)";
 const FULL: &str = "the quota of the folder is used up (root)";
+const NOT_NOW: &str = "the NameNode can't answer now";
 const STANDBY: &str = "no NameNode is active";
 const NO_DATA_NODE: &str = "the NameNode knows no DataNode that could take it";
 const NO_REPLICA: &str =
@@ -352,6 +358,22 @@ const CONNECTION_CLASSES: [&str; 7] = [
     "ClosedChannelException",
     "InterruptedIOException",
 ];
+
+/// Whether a call was carried out by no NameNode, as none is active, or none can be reached.
+pub(crate) fn is_untaken(error: &HdfsError) -> bool {
+    match error {
+        HdfsError::RPCError(class, _) | HdfsError::FatalRPCError(class, _) => {
+            class.ends_with(".StandbyException")
+        }
+        HdfsError::IOError(error) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+        ),
+        _ => false,
+    }
+}
 
 fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
     match error {

@@ -7,6 +7,7 @@ use campusdisk_core::ErrorKind;
 
 use crate::cluster::Cluster;
 use crate::error::Failure;
+use crate::pace;
 
 /// Folders are for the store's user alone: what is in them has no names and no owners.
 const FOLDER_PERMISSION: u32 = 0o700;
@@ -97,19 +98,22 @@ impl SentFile {
 
     /// Puts it to `target`, in `folder`, which is made when missing.
     pub(crate) async fn place(mut self, folder: &str, target: &str) -> Result<(), Failure> {
-        let renamed = match self.rename(target).await {
-            Err(failure) if failure.is_missing_parent() => {
-                self.file
-                    .cluster
-                    .call(|client| async move { client.mkdirs(folder, FOLDER_PERMISSION, true).await })
-                    .await?;
-                self.rename(target).await
+        let mut pauses = pace::pauses();
+        while let Err(failure) = self.rename_into(folder, target).await {
+            if !matches!(failure.kind(), ErrorKind::Unavailable | ErrorKind::NotFound) {
+                return Err(failure);
             }
-            renamed => renamed,
-        };
-        match renamed {
-            Err(failure) if failure.kind() == ErrorKind::Unavailable && self.is_placed(target).await => {}
-            renamed => renamed?,
+            // The answer may have been lost, by a NameNode that another one takes over from.
+            match self.file.cluster.status(self.path()).await {
+                Ok(None) if self.is_at(target).await => break,
+                Ok(Some(_)) if failure.may_pass() => {}
+                _ => return Err(failure),
+            }
+            // One that is carried out late has the same end, so there may be two.
+            let Some(pause) = pauses.next() else {
+                return Err(failure);
+            };
+            tokio::time::sleep(pause).await;
         }
         self.file.there = false;
         Ok(())
@@ -122,6 +126,19 @@ impl SentFile {
         Ok(())
     }
 
+    async fn rename_into(&self, folder: &str, target: &str) -> Result<(), Failure> {
+        match self.rename(target).await {
+            Err(failure) if failure.is_missing_parent() => {
+                self.file
+                    .cluster
+                    .call(|client| async move { client.mkdirs(folder, FOLDER_PERMISSION, true).await })
+                    .await?;
+                self.rename(target).await
+            }
+            renamed => renamed,
+        }
+    }
+
     async fn rename(&self, target: &str) -> Result<(), Failure> {
         let path = self.path();
         self.file
@@ -130,11 +147,9 @@ impl SentFile {
             .await
     }
 
-    /// Whether a rename whose answer was lost was done: only it can have moved this name away.
-    async fn is_placed(&self, target: &str) -> bool {
-        let cluster = &self.file.cluster;
-        let gone = matches!(cluster.status(self.path()).await, Ok(None));
-        let has_length = |length: usize| length as u64 == self.len_bytes;
-        gone && matches!(cluster.status(target).await, Ok(Some(status)) if has_length(status.length))
+    /// Whether `target` is this file, whose name is gone: only a rename can have moved it away.
+    async fn is_at(&self, target: &str) -> bool {
+        let status = self.file.cluster.status(target).await;
+        matches!(status, Ok(Some(status)) if status.length as u64 == self.len_bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! What Hadoop's configuration says about the HTTP interface of the NameNodes.
+//! What Hadoop's configuration says about the NameNodes.
 
 use std::collections::HashMap;
 use std::env;
@@ -11,6 +11,28 @@ use crate::HdfsConfig;
 
 /// The files of a configuration folder; later ones go before earlier ones.
 const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
+
+/// NameNodes of which one at a time is active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameService {
+    /// The setting that names them, and their names.
+    key: String,
+    ids: Vec<String>,
+}
+
+impl NameService {
+    pub(crate) fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The setting that lets a client begin with another NameNode at each `turn`.
+    pub(crate) fn beginning_with(&self, turn: u64) -> (String, String) {
+        let mut ids = self.ids.clone();
+        let first = turn.checked_rem(ids.len() as u64);
+        ids.rotate_left(first.and_then(|first| usize::try_from(first).ok()).unwrap_or(0));
+        (self.key.clone(), ids.join(","))
+    }
+}
 
 /// Hadoop's settings, as far as they are written down: defaults are not in here.
 #[derive(Debug, Default)]
@@ -64,22 +86,37 @@ impl Hadoop {
         Ok(())
     }
 
+    /// The NameNodes behind `url`, or behind `fs.defaultFS`, if it is no single one: an address with a port is.
+    pub(crate) fn name_service(&self, url: Option<&str>) -> Option<NameService> {
+        let url = self.url(url).filter(|url| url.port().is_none())?;
+        self.service_of(url.host_str()?)
+    }
+
+    fn url(&self, url: Option<&str>) -> Option<Url> {
+        url.or_else(|| self.get("fs.defaultFS"))?.parse().ok()
+    }
+
+    fn service_of(&self, host: &str) -> Option<NameService> {
+        let key = format!("dfs.ha.namenodes.{host}");
+        let ids = self.get(&key)?.split(',').map(|id| id.trim().to_owned());
+        let ids: Vec<String> = ids.filter(|id| !id.is_empty()).collect();
+        (!ids.is_empty()).then_some(NameService { key, ids })
+    }
+
     /// The HTTP addresses of the NameNodes behind `url`, or behind `fs.defaultFS`, in the order they are named.
     pub(crate) fn web_urls(&self, url: Option<&str>) -> Vec<String> {
-        let Some(url) = url
-            .or_else(|| self.get("fs.defaultFS"))
-            .and_then(|url| url.parse::<Url>().ok())
-        else {
+        let Some(url) = self.url(url) else {
             return Vec::new();
         };
         let Some(host) = url.host_str() else {
             return Vec::new();
         };
-        match self.get(&format!("dfs.ha.namenodes.{host}")) {
-            Some(ids) => ids
-                .split(',')
+        match self.service_of(host) {
+            Some(service) => service
+                .ids
+                .iter()
                 .filter_map(|id| {
-                    let suffix = format!(".{host}.{}", id.trim());
+                    let suffix = format!(".{host}.{id}");
                     let rpc = self.get(&format!("dfs.namenode.rpc-address{suffix}"));
                     self.web_url(&suffix, rpc.and_then(host_of))
                 })
@@ -173,5 +210,19 @@ mod tests {
             ("dfs.namenode.http-address.campus.nn2", "${two}:9870"),
         ]);
         assert_eq!(hadoop.web_urls(None), ["http://one:9870", "http://two:9870"]);
+    }
+
+    #[test]
+    fn a_client_begins_with_another_namenode_at_each_turn() {
+        let hadoop = hadoop(&[("dfs.ha.namenodes.campus", "nn1, nn2,nn3")]);
+        let service = hadoop.name_service(Some("hdfs://campus")).unwrap();
+        let order = |turn| service.beginning_with(turn).1;
+        assert_eq!(
+            [order(0), order(1), order(3)],
+            ["nn1,nn2,nn3", "nn2,nn3,nn1", "nn1,nn2,nn3"]
+        );
+        assert_eq!(service.beginning_with(0).0, "dfs.ha.namenodes.campus");
+        assert_eq!(hadoop.name_service(Some("hdfs://campus:8020")), None);
+        assert_eq!(hadoop.name_service(Some("hdfs://namenode")), None);
     }
 }

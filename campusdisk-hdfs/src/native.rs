@@ -65,7 +65,7 @@ fn replicas(cluster: &Cluster) -> u32 {
 }
 
 async fn create(cluster: &Cluster, file: &NewFile, replication: Option<u32>) -> Result<FileWriter, Failure> {
-    let options = WriteOptions {
+    let options = || WriteOptions {
         block_size: Some(cluster.config.block_size_bytes),
         replication,
         permission: FILE_PERMISSION,
@@ -74,7 +74,7 @@ async fn create(cluster: &Cluster, file: &NewFile, replication: Option<u32>) -> 
     };
     let path = file.path();
     cluster
-        .call(|client| async move { client.create(path, options).await })
+        .call(|client| async move { client.create(path, options()).await })
         .await
 }
 

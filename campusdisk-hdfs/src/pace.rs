@@ -18,6 +18,19 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(3),
 ];
 
+/// How long it is waited for one NameNode to take over from another: ZooKeeper takes the active one for dead after 10 s, and
+/// what took over reads the rest of the edits first.
+pub(crate) const TAKEOVER: Duration = Duration::from_secs(20);
+const TAKEOVER_PAUSES: usize = 40;
+
+/// How long to wait before it is looked whether one has.
+pub(crate) const TAKEOVER_PAUSE: Duration = Duration::from_millis(500);
+
+/// Gives the waits for a takeover.
+pub(crate) fn takeover_pauses() -> impl Iterator<Item = Duration> {
+    std::iter::repeat_n(TAKEOVER_PAUSE, TAKEOVER_PAUSES)
+}
+
 /// Gives the wait before the next try, as long as there is one: five in all.
 pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
     PAUSES.into_iter()

@@ -70,7 +70,7 @@ async fn by_web(
     name: &str,
     spool: &SpoolReader,
 ) -> Result<NewFile, Failure> {
-    let mut pauses = pace::pauses();
+    let (mut pauses, mut takeover) = (pace::pauses(), pace::takeover_pauses());
     loop {
         let file = NewFile::fresh(cluster, name);
         let outcome = match place(cluster, web, &file).await {
@@ -82,7 +82,10 @@ async fn by_web(
         let Err(failure) = outcome else {
             return Ok(file);
         };
-        let pause = pauses.next().filter(|_| failure.may_pass());
+        let pause = match failure.is_without_active() {
+            true => takeover.next(),
+            false => pauses.next().filter(|_| failure.may_pass()),
+        };
         let Some(pause) = pause else { return Err(failure) };
         tracing::debug!(%name, %failure, "a blob is sent again");
         drop(file);

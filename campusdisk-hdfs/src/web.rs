@@ -203,7 +203,7 @@ impl Web {
         let in_turn = self.name_nodes.iter().enumerate().cycle();
         for (index, url) in in_turn.skip(first).take(count) {
             match self.ask(request(url)).await.and_then(&read) {
-                Err(failure) if failure.is_for_another_name_node() => last = failure,
+                Err(failure) if failure.is_for_another_name_node() => last = last.or(failure),
                 answer => {
                     self.active.store(index, Ordering::Relaxed);
                     return answer;

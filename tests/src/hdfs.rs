@@ -2,6 +2,8 @@
 //! restart each.
 
 mod disk;
+mod harness;
+mod pair;
 mod store;
 
 use std::fs;
@@ -11,6 +13,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use self::harness::HdfsHarness;
+pub use self::pair::{NameNode, NamePair, on_pair};
 pub use self::store::{
     assert_same, client, fresh_root, hall_store, on_cluster, path_of, placed, store, store_with, unfinished,
     write,
@@ -46,11 +50,7 @@ impl HdfsCluster {
             http: text(&found, "http").to_owned(),
             name_node: HdfsNode::of(&found["namenode"]),
             data_nodes: data_nodes.iter().map(HdfsNode::of).collect(),
-            client: reqwest::Client::builder()
-                .timeout(Duration::from_secs(5))
-                .no_proxy()
-                .build()
-                .expect("it is a client"),
+            client: http_client(),
         }
     }
 
@@ -171,10 +171,7 @@ impl HdfsCluster {
     }
 
     async fn bean(&self, http: &str, service: &str, name: &str) -> Option<Value> {
-        let query = [("qry", format!("Hadoop:service={service},name={name}"))];
-        let answer = self.client.get(format!("{http}/jmx")).query(&query).send().await;
-        let beans: Value = answer.ok()?.json().await.ok()?;
-        beans["beans"].get(0).cloned()
+        bean(&self.client, http, service, name).await
     }
 }
 
@@ -204,6 +201,22 @@ impl Deref for HdfsNode {
     fn deref(&self) -> &Process {
         &self.process
     }
+}
+
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .no_proxy()
+        .build()
+        .expect("it is a client")
+}
+
+/// What a process says of itself at its HTTP address.
+async fn bean(client: &reqwest::Client, http: &str, service: &str, name: &str) -> Option<Value> {
+    let query = [("qry", format!("Hadoop:service={service},name={name}"))];
+    let answer = client.get(format!("{http}/jmx")).query(&query).send().await;
+    let beans: Value = answer.ok()?.json().await.ok()?;
+    beans["beans"].get(0).cloned()
 }
 
 /// Waits until something holds of the cluster.

@@ -1,25 +1,20 @@
 //! The store on HDFS against a NameNode and three DataNodes.
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, StoreName};
-use campusdisk_core::{Error, ErrorKind, IdSource, RandomIds, Result, Span};
+use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions};
+use campusdisk_core::{Error, ErrorKind, Span};
 use campusdisk_hdfs::{HdfsConfig, HdfsStore};
-use campusdisk_testkit::storage::{StorageHarness, StorageLimits, fresh_key, listed, pattern, put, read};
+use campusdisk_testkit::storage::{StorageHarness, fresh_key, listed, pattern, put, read};
 use campusdisk_testkit::storage_conformance;
-use campusdisk_tests::hdfs::until;
-use campusdisk_tests::services::{endpoint, text};
-use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
+use campusdisk_tests::hdfs::{HdfsHarness, until};
 
-storage_conformance!(hdfs, HdfsHarness::fresh());
+storage_conformance!(hdfs, HdfsHarness::fresh("/hdfs"));
 
 #[tokio::test]
 async fn a_writer_killed_in_mid_write_leaves_a_file_that_tidy_removes() {
-    let harness = HdfsHarness::fresh();
+    let harness = HdfsHarness::fresh("/hdfs");
     let store = harness.store();
     let mut writer = store
         .create(&fresh_key(), CreateOptions::default())
@@ -39,7 +34,7 @@ async fn a_writer_killed_in_mid_write_leaves_a_file_that_tidy_removes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_span_over_several_blocks_and_windows_is_whole() {
-    let harness = HdfsHarness::fresh();
+    let harness = HdfsHarness::fresh("/hdfs");
     let store = harness.store();
     let bytes = pattern(3, (5 << 20) + 1234);
     let blob = put(&*store, &fresh_key(), bytes.clone()).await.unwrap();
@@ -55,7 +50,7 @@ async fn a_span_over_several_blocks_and_windows_is_whole() {
 
 #[tokio::test]
 async fn a_folder_in_a_blobs_place_is_no_missing_blob() {
-    let harness = HdfsHarness::fresh();
+    let harness = HdfsHarness::fresh("/hdfs");
     let store = harness.store();
     let key = fresh_key();
     let (outer, inner) = key.folders();
@@ -71,7 +66,7 @@ async fn a_folder_in_a_blobs_place_is_no_missing_blob() {
 
 #[tokio::test]
 async fn a_namenode_that_is_not_there_is_unavailable_for_every_call() {
-    let mut config = HdfsHarness::config("/nowhere");
+    let mut config = HdfsHarness::config("/hdfs", "/nowhere");
     config.conf_dir = None;
     // Port 9 is the discard service, which nobody runs.
     config.url = Some("hdfs://127.0.0.1:9".to_owned());
@@ -83,7 +78,7 @@ async fn a_namenode_that_is_not_there_is_unavailable_for_every_call() {
 async fn a_namenode_that_says_nothing_is_unavailable_within_the_limit() {
     // Connections are accepted by the system, and nobody ever reads them: as of a stopped process.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut config = HdfsHarness::config("/nowhere");
+    let mut config = HdfsHarness::config("/hdfs", "/nowhere");
     config.conf_dir = None;
     config.url = Some(format!("hdfs://{}", silent.local_addr().unwrap()));
     config.rpc_timeout = Duration::from_millis(300);
@@ -109,9 +104,9 @@ async fn assert_every_call_fails(config: HdfsConfig, limit: Duration) {
 
 #[tokio::test]
 async fn a_user_without_rights_is_denied() {
-    let harness = HdfsHarness::fresh();
+    let harness = HdfsHarness::fresh("/hdfs");
     put(&*harness.store(), &fresh_key(), pattern(1, 5)).await.unwrap();
-    let config = HdfsHarness::config(&harness.config.root).with_user("nobody-of-note");
+    let config = HdfsHarness::config("/hdfs", &harness.config.root).with_user("nobody-of-note");
     let store = HdfsStore::connect(config).unwrap();
     let failure = put(&store, &fresh_key(), pattern(1, 5)).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
@@ -120,81 +115,4 @@ async fn a_user_without_rights_is_denied() {
     // The answer comes while bytes are still being sent.
     let failure = put(&store, &fresh_key(), pattern(1, 6 << 20)).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
-}
-
-/// A root of its own on the common cluster, and a client that is not the store's.
-#[derive(Debug)]
-struct HdfsHarness {
-    store: Arc<HdfsStore>,
-    config: HdfsConfig,
-    client: Client,
-}
-
-impl HdfsHarness {
-    fn fresh() -> Self {
-        let config = Self::config(&format!("/conformance/case-{:032x}", RandomIds.random()));
-        let cluster = endpoint("/hdfs");
-        Self {
-            store: Arc::new(HdfsStore::connect(config.clone()).unwrap()),
-            client: ClientBuilder::new()
-                .with_url(text(&cluster, "url"))
-                .with_config_dir(text(&cluster, "conf_dir"))
-                .build()
-                .unwrap(),
-            config,
-        }
-    }
-
-    fn config(root: &str) -> HdfsConfig {
-        let cluster = endpoint("/hdfs");
-        let mut config = HdfsConfig::new(StoreName::parse("hdfs").unwrap(), root)
-            .with_url(text(&cluster, "url"))
-            .with_conf_dir(text(&cluster, "conf_dir"))
-            .with_block_size_bytes(1 << 20);
-        config.window_bytes = 300_000;
-        config
-    }
-
-    fn path(&self, path: &str) -> String {
-        format!("{}/{path}", self.config.root)
-    }
-}
-
-#[async_trait]
-impl StorageHarness for HdfsHarness {
-    fn store(&self) -> Arc<dyn BlobStore> {
-        Arc::clone(&self.store) as _
-    }
-
-    async fn reopen(&self) -> Result<Arc<dyn BlobStore>> {
-        Ok(Arc::new(HdfsStore::connect(self.config.clone())?))
-    }
-
-    async fn plant(&self, path: &str, bytes: Bytes) -> Result<()> {
-        let options = WriteOptions::default();
-        let mut file = self.client.create(&self.path(path), options).await.unwrap();
-        file.write_bytes(bytes).await.unwrap();
-        file.close().await.unwrap();
-        Ok(())
-    }
-
-    async fn planted(&self, path: &str) -> Result<Option<Bytes>> {
-        match self.client.read(&self.path(path)).await {
-            Ok(file) => Ok(Some(file.read_range(0, file.file_length()).await.unwrap())),
-            Err(HdfsError::RPCError(class, _)) if class == "java.io.FileNotFoundException" => Ok(None),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    async fn leftovers(&self) -> Result<u64> {
-        match self.client.list_status(&self.path(".writing"), false).await {
-            Ok(files) => Ok(files.len() as u64),
-            Err(HdfsError::FileNotFound(_)) => Ok(0),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn limits(&self) -> StorageLimits {
-        StorageLimits::remote()
-    }
 }

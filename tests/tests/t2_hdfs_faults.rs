@@ -271,19 +271,11 @@ async fn safe_mode_is_unavailable_and_named() {
             assert!(health.takes_bytes, "{health:?}");
             let (free, total) = (health.free_bytes.unwrap(), health.total_bytes.unwrap());
             assert!(0 < free && free < total, "{health:?}");
-            let figure = |name| {
-                health
-                    .figures
-                    .iter()
-                    .find(|figure| figure.name == name)
-                    .unwrap()
-                    .value
-            };
-            assert_eq!(figure("live_nodes"), cluster.data_nodes.len() as u64);
-            assert_eq!(figure("dead_nodes"), 0, "{health:?}");
-            assert_eq!(figure("missing_blocks"), 0, "{health:?}");
+            assert_eq!(health.figure("live_nodes"), Some(cluster.data_nodes.len() as u64));
+            assert_eq!(health.figure("dead_nodes"), Some(0), "{health:?}");
+            assert_eq!(health.figure("missing_blocks"), Some(0), "{health:?}");
             // How many there are depends on what was written just before.
-            figure("under_replicated_blocks");
+            assert!(health.figure("under_replicated_blocks").is_some());
         }
     })
     .await;

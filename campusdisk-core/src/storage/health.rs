@@ -92,6 +92,12 @@ impl HealthFacts {
         self.figures.push(Figure { name, value });
         self
     }
+
+    /// The number of this name, where the store tells one.
+    pub fn figure(&self, name: &str) -> Option<u64> {
+        let found = self.figures.iter().find(|figure| figure.name == name);
+        found.map(|figure| figure.value)
+    }
 }
 
 /// How a store is. One without the ability is asked for a listing, which shows only that it answers.

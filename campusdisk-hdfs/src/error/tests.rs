@@ -210,3 +210,21 @@ fn a_missing_folder_is_told_from_a_missing_file() {
     assert!(Failure::from(parent).is_missing_parent());
     assert!(!Failure::from(source).is_missing_parent());
 }
+
+#[test]
+fn of_two_namenodes_the_one_that_answered_is_believed() {
+    let silent = || Failure::silent("rpc_timeout", Duration::from_secs(1));
+    assert!(Failure::standing_by().or(silent()).is_without_active());
+    assert!(silent().or(Failure::standing_by()).is_without_active());
+    assert!(Failure::no_address().or(silent()).says.contains("rpc_timeout"));
+}
+
+#[test]
+fn a_call_is_untaken_only_when_nothing_can_have_been_done() {
+    let said = |class: &str| HdfsError::RPCError(class.to_owned(), String::new());
+    let broke = |kind: io::ErrorKind| HdfsError::IOError(kind.into());
+    assert!(is_untaken(&said("org.apache.hadoop.ipc.StandbyException")));
+    assert!(is_untaken(&broke(io::ErrorKind::ConnectionRefused)));
+    assert!(!is_untaken(&said("org.apache.hadoop.ipc.RetriableException")));
+    assert!(!is_untaken(&broke(io::ErrorKind::ConnectionAborted)));
+}

@@ -20,7 +20,7 @@ use crate::sha256_hex;
 const MIB: usize = 1 << 20;
 
 /// The size of the cluster's blocks.
-const BLOCK_BYTES: u64 = 16 << 20;
+pub(super) const BLOCK_BYTES: u64 = 16 << 20;
 
 /// Whose turn it is to break the cluster.
 static CLUSTER: Mutex<()> = Mutex::const_new(());
@@ -50,14 +50,19 @@ pub fn store(path: WritePath) -> (String, HdfsStore) {
 /// As [`store`], with more settings.
 pub fn store_with(path: WritePath, set: impl FnOnce(&mut HdfsConfig)) -> (String, HdfsStore) {
     let root = fresh_root("case");
-    let cluster = endpoint("/hdfs");
-    let mut config = HdfsConfig::new(StoreName::parse("hdfs").expect("a name"), &root)
-        .with_url(text(&cluster, "url"))
-        .with_conf_dir(text(&cluster, "conf_dir"))
+    let mut config = config_of("/hdfs", &root)
         .with_block_size_bytes(BLOCK_BYTES)
         .with_write_path(path);
     set(&mut config);
     (root, HdfsStore::connect(config).expect("a store"))
+}
+
+/// The settings of a store on `root` of the cluster of this endpoint, such as `/hdfs`.
+pub(super) fn config_of(cluster: &str, root: &str) -> HdfsConfig {
+    let found = endpoint(cluster);
+    HdfsConfig::new(StoreName::parse("hdfs").expect("a name"), root)
+        .with_url(text(&found, "url"))
+        .with_conf_dir(text(&found, "conf_dir"))
 }
 
 /// The settings of a hall whose only store lies in `root` of the cluster; more keys of the store may follow.
@@ -73,10 +78,14 @@ pub fn hall_store(root: &str) -> String {
 
 /// A client of the cluster that is no store's.
 pub fn client() -> Client {
-    let cluster = endpoint("/hdfs");
+    client_of("/hdfs")
+}
+
+pub(super) fn client_of(cluster: &str) -> Client {
+    let found = endpoint(cluster);
     let client = ClientBuilder::new()
-        .with_url(text(&cluster, "url"))
-        .with_config_dir(text(&cluster, "conf_dir"))
+        .with_url(text(&found, "url"))
+        .with_config_dir(text(&found, "conf_dir"))
         .build();
     client.expect("a client")
 }

@@ -80,7 +80,7 @@ pub(super) fn tier(run: &mut Run<'_>, tier: Tier) -> Result<()> {
     let budget = match tier {
         Tier::T1 if is_full => FULL_BUDGET,
         Tier::T1 => BROWSER_BUDGET,
-        _ => budget(tier),
+        _ => budget(tier, run.options.full),
     };
     run.step(&format!("{} page", tier.title()), vitest, Some(budget));
     Ok(())

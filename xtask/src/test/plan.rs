@@ -10,6 +10,9 @@ use crate::{command, paths};
 /// The package whose integration tests name their tier.
 const TESTS_PACKAGE: &str = "campusdisk-tests";
 
+/// Test targets whose servers only a full run starts. Another run leaves them out whole, so that nothing of them is counted.
+pub(crate) const FULL_RUN_ONLY: [&str; 2] = ["t2_hdfs_ha", "t2_hdfs_ha_failover"];
+
 /// A tier of tests; the package `campusdisk-tests` names it by prefix, everything else is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Tier {
@@ -97,8 +100,8 @@ impl Workspace {
     }
 
     /// The arguments that choose the test targets of `tier` among `packages` (all where empty);
-    /// nothing where the tier has none.
-    pub(crate) fn targets_of(&self, tier: Tier, packages: &[String]) -> Option<Vec<String>> {
+    /// nothing where the tier has none. Those of [`FULL_RUN_ONLY`] are among them in a full run.
+    pub(crate) fn targets_of(&self, tier: Tier, packages: &[String], full: bool) -> Option<Vec<String>> {
         let chosen = || {
             self.packages
                 .iter()
@@ -119,7 +122,8 @@ impl Workspace {
                 .iter()
                 .filter(|target| target.test && target.is_one_of(&["test"]))
             {
-                if Tier::of(&package.name, &target.name) == tier {
+                let runs = full || !FULL_RUN_ONLY.contains(&target.name.as_str());
+                if runs && Tier::of(&package.name, &target.name) == tier {
                     args.extend(["--test".to_owned(), target.name.clone()]);
                 }
             }
@@ -156,7 +160,8 @@ mod tests {
                     {"name":"campusdisk_tests","kind":["lib"],"test":true},
                     {"name":"t0_tidy","kind":["test"],"test":true},
                     {"name":"t1_http","kind":["test"],"test":true},
-                    {"name":"t2_hdfs","kind":["test"],"test":true}]},
+                    {"name":"t2_hdfs","kind":["test"],"test":true},
+                    {"name":"t2_hdfs_ha","kind":["test"],"test":true}]},
                 {"name":"xtask","version":"0.1.0","features":{},"publish":[],"targets":[
                     {"name":"xtask","kind":["bin"],"test":true},
                     {"name":"t1_other","kind":["test"],"test":true}]}]}"#,
@@ -167,14 +172,24 @@ mod tests {
     #[test]
     fn targets_of_the_tests_package_name_their_tier_and_all_others_are_t0() {
         let workspace = workspace();
-        let of = |tier| workspace.targets_of(tier, &[]).unwrap().join(" ");
+        let of = |tier| workspace.targets_of(tier, &[], false).unwrap().join(" ");
         assert_eq!(of(Tier::T0), "--lib --bins --test t0_tidy --test t1_other");
         assert_eq!(of(Tier::T1), "--test t1_http");
         assert_eq!(of(Tier::T2), "--test t2_hdfs");
     }
 
     #[test]
+    fn only_a_full_run_has_the_targets_that_need_its_servers() {
+        let of = |full| workspace().targets_of(Tier::T2, &[], full).unwrap().join(" ");
+        assert_eq!(of(false), "--test t2_hdfs");
+        assert_eq!(of(true), "--test t2_hdfs --test t2_hdfs_ha");
+    }
+
+    #[test]
     fn a_tier_without_targets_gives_nothing() {
-        assert_eq!(workspace().targets_of(Tier::T2, &["xtask".to_owned()]), None);
+        assert_eq!(
+            workspace().targets_of(Tier::T2, &["xtask".to_owned()], true),
+            None
+        );
     }
 }
