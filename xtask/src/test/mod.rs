@@ -5,7 +5,7 @@ mod page;
 mod plan;
 mod stream;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -48,13 +48,44 @@ pub(crate) struct Options {
     /// Only these tiers, without the checks.
     #[arg(long = "tier", value_enum)]
     tiers: Vec<Tier>,
+    /// Only the halls over a socket and their page, with files and records on real servers in place of this machine.
+    #[arg(long = "ground", value_enum)]
+    grounds: Vec<Ground>,
     /// Only tests whose name holds one of these, without the checks.
     filters: Vec<String>,
 }
 
+/// The servers on which the halls of tests keep what they have, beside PostgreSQL for the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Ground {
+    Hdfs,
+    S3,
+}
+
+impl Ground {
+    const ENV: &str = "CAMPUSDISK_TEST_GROUND";
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Hdfs => "hdfs",
+            Self::S3 => "s3",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Hdfs => " on HDFS and PostgreSQL",
+            Self::S3 => " on S3 and PostgreSQL",
+        }
+    }
+}
+
 impl Options {
     fn is_narrowed(&self) -> bool {
-        !(self.packages.is_empty() && self.tiers.is_empty() && self.filters.is_empty())
+        !(self.packages.is_empty()
+            && self.tiers.is_empty()
+            && self.grounds.is_empty()
+            && self.filters.is_empty())
     }
 
     fn has_tier(&self, tier: Tier) -> bool {
@@ -105,7 +136,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn all(mut self) -> Result<Report> {
-        let real = self.targets(Tier::T2).is_some();
+        let real = self.targets(Tier::T2).is_some() || !self.options.grounds.is_empty();
         let mut servers = Servers::bring_up(&self.bed, real, self.options.full)?;
         let outcome = self
             .checks_and_early_tiers()
@@ -137,16 +168,18 @@ impl Run<'_> {
         if self.options.full && checks {
             full::steps(self)?;
         }
-        self.tier(Tier::T0, &[]);
-        self.documentation_examples();
-        self.page(Tier::T0);
-        self.tier(Tier::T1, &[]);
-        self.page(Tier::T1);
+        if self.options.grounds.is_empty() {
+            self.tier(Tier::T0, None);
+            self.documentation_examples();
+            self.page(Tier::T0, None);
+            self.tier(Tier::T1, None);
+            self.page(Tier::T1, None);
+        }
         Ok(true)
     }
 
     /// The page's tests of a tier; in the first tier, what a compiler would say before.
-    fn page(&mut self, tier: Tier) {
+    fn page(&mut self, tier: Tier, ground: Option<Ground>) {
         if !page::is_chosen(self.options) || !self.options.has_tier(tier) {
             return;
         }
@@ -154,7 +187,7 @@ impl Run<'_> {
             true => page::check(self),
             false => Ok(()),
         };
-        if let Err(error) = check.and_then(|()| page::tier(self, tier)) {
+        if let Err(error) = check.and_then(|()| page::tier(self, tier, ground)) {
             self.fail("page", format!("{error:#}"));
         }
     }
@@ -188,7 +221,7 @@ impl Run<'_> {
         self.step("documentation", doc, None);
     }
 
-    fn tier(&mut self, tier: Tier, environment: &[(&str, &Path)]) {
+    fn tier(&mut self, tier: Tier, ground: Option<Ground>) {
         let Some(targets) = self.targets(tier) else { return };
         let mut test = self.cargo(&["test"]);
         test.args(PROFILE)
@@ -201,11 +234,23 @@ impl Run<'_> {
             test.env(KILL_ROUNDS_ENV, FULL_KILL_ROUNDS);
         }
         self.in_scratch(&mut test);
-        test.envs(environment.iter().copied());
+        if tier == Tier::T2 {
+            test.env(services::SERVICES_ENV, self.bed.endpoints_path());
+        }
+        self.on(ground, &mut test);
         if !self.options.full && tier == Tier::T2 {
             println!("\nleft to a full run: {}", plan::FULL_RUN_ONLY.join(", "));
         }
-        self.step(tier.title(), test, Some(budget(tier, self.options.full)));
+        let name = format!("{}{}", tier.title(), ground.map_or("", Ground::title));
+        self.step(&name, test, Some(budget(tier, self.options.full, ground)));
+    }
+
+    /// Tells tests on which ground their halls stand.
+    fn on(&self, ground: Option<Ground>, test: &mut Command) {
+        if let Some(ground) = ground {
+            test.env(Ground::ENV, ground.value());
+            test.env(services::SERVICES_ENV, self.bed.endpoints_path());
+        }
     }
 
     fn documentation_examples(&mut self) {
@@ -229,8 +274,13 @@ impl Run<'_> {
             // The tests run all the same: each that needs a missing server fails by name.
             Err(error) => self.fail("servers", format!("{error:#}")),
         }
-        let endpoints = self.bed.endpoints_path();
-        self.tier(Tier::T2, &[(services::SERVICES_ENV, &endpoints)]);
+        if self.options.grounds.is_empty() {
+            self.tier(Tier::T2, None);
+        }
+        for ground in &self.options.grounds {
+            self.tier(Tier::T1, Some(*ground));
+            self.page(Tier::T1, Some(*ground));
+        }
         interrupt::check()
     }
 
@@ -314,10 +364,11 @@ impl Run<'_> {
 }
 
 /// How long a tier may run, apart from compiling.
-fn budget(tier: Tier, full: bool) -> Duration {
+fn budget(tier: Tier, full: bool, ground: Option<Ground>) -> Duration {
     Duration::from_secs(
         60 * match tier {
             Tier::T0 => 4,
+            Tier::T1 if ground.is_some() => 20,
             Tier::T1 => 8,
             Tier::T2 if full => 25,
             Tier::T2 => 17,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::plan::Tier;
-use super::{HALL_ENV, Options, Run, budget};
+use super::{Ground, HALL_ENV, Options, Run, budget};
 use crate::provision::{self, apt};
 use crate::{command, interrupt, paths};
 
@@ -48,9 +48,11 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<()> {
 ///
 /// # Errors
 /// As [`check`], and where a program is missing.
-pub(super) fn tier(run: &mut Run<'_>, tier: Tier) -> Result<()> {
+pub(super) fn tier(run: &mut Run<'_>, tier: Tier, ground: Option<Ground>) -> Result<()> {
     let project = match tier {
         Tier::T0 => "unit",
+        // Neither the language nor the width of a page have to do with where files are.
+        Tier::T1 if ground.is_some() => "e2e",
         Tier::T1 => "e2e*",
         Tier::T2 => return Ok(()),
     };
@@ -72,17 +74,19 @@ pub(super) fn tier(run: &mut Run<'_>, tier: Tier) -> Result<()> {
         CONFIGURATION_ENV,
         paths::clone_root().join("examples/hall/hall.toml"),
     );
-    let is_full = run.options.full && tier == Tier::T1;
+    let is_full = run.options.full && tier == Tier::T1 && ground.is_none();
     if is_full {
         vitest.env(FULL_ENV, "1");
     }
     run.in_scratch(&mut vitest);
+    run.on(ground, &mut vitest);
     let budget = match tier {
         Tier::T1 if is_full => FULL_BUDGET,
         Tier::T1 => BROWSER_BUDGET,
-        _ => budget(tier, run.options.full),
+        _ => budget(tier, run.options.full, ground),
     };
-    run.step(&format!("{} page", tier.title()), vitest, Some(budget));
+    let name = format!("{} page{}", tier.title(), ground.map_or("", Ground::title));
+    run.step(&name, vitest, Some(budget));
     Ok(())
 }
 
