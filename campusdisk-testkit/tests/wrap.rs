@@ -5,7 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -286,81 +286,6 @@ async fn whatever_call_fails_a_blob_is_whole_or_not_there() {
         // Create, write, commit, open, read, three pieces and the end, one blob listed and the end.
         assert_eq!(met, 11, "{fault:?}");
     }
-}
-
-/// Keeps the text of every event.
-#[derive(Clone, Debug, Default)]
-struct Events(Arc<Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Events {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Fields(String);
-        impl tracing::field::Visit for Fields {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!("{field}={value:?} ");
-            }
-        }
-        let mut fields = Fields(format!("{} ", event.metadata().level()));
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-#[tokio::test]
-async fn every_call_is_an_event_with_its_key_bytes_and_end() {
-    let events = Events::default();
-    let _guard = tracing::subscriber::set_default(events.clone());
-    let faults = Faults::new();
-    let store = TraceStore::new(faulty(&faults));
-    let blob = blob(&store).await;
-    read(&store, &blob, span(0, 700)).await.unwrap();
-    let reader = store.open(&blob).await.unwrap();
-    let mut body = reader.read(span(0, 700)).await.unwrap();
-    body.next().await.unwrap().unwrap();
-    drop(body);
-    faults.fail_next_of(ops::READ, 1, DOWN);
-    reader.read(span(0, 1)).await.unwrap_err();
-    listed(&store, "", None).await.unwrap();
-    let key = blob.key.to_string();
-    let texts = events.0.lock().unwrap().clone();
-    for (op, rest) in [
-        ("create", "bytes=0"),
-        ("commit", "bytes=1000"),
-        ("open", "bytes=0"),
-        ("read", "bytes=700"),
-        ("read", "bytes=100"),
-        ("read", "error="),
-        ("list", "bytes=0"),
-    ] {
-        let found = texts.iter().find(|text| {
-            let keyed = op == "list" || text.contains(&key);
-            text.contains(&format!("op=\"{op}\"")) && text.contains(rest) && keyed
-        });
-        let found = found.unwrap_or_else(|| panic!("no event {op} {rest} in {texts:#?}"));
-        assert!(
-            found.contains("elapsed=") && found.contains("store=memory"),
-            "{found}"
-        );
-        let level = if rest == "error=" { "WARN" } else { "DEBUG" };
-        assert!(found.starts_with(level), "{found}");
-    }
-    assert!(texts.iter().any(|text| text.contains("dropped")), "{texts:#?}");
 }
 
 /// The store inside every wrapper that there is, as a service has it.
