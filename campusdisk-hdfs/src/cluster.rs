@@ -112,6 +112,7 @@ impl Cluster {
                         && error::is_untaken(&untaken)
                         && Instant::now() < until =>
                 {
+                    // Nobody tells when another NameNode has become active: it can only be asked again.
                     tokio::time::sleep(pace::TAKEOVER_PAUSE).await;
                 }
                 Ok(answer) => return Ok(answer?),

@@ -113,6 +113,7 @@ impl SentFile {
             let Some(pause) = pauses.next() else {
                 return Err(failure);
             };
+            // Nobody tells when the cluster takes calls again: it can only be asked again, each time later.
             tokio::time::sleep(pause).await;
         }
         self.file.there = false;

@@ -18,17 +18,17 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(3),
 ];
 
-/// How long it is waited for one NameNode to take over from another: ZooKeeper takes the active one for dead after 10 s, and
-/// what took over reads the rest of the edits first.
-pub(crate) const TAKEOVER: Duration = Duration::from_secs(20);
-const TAKEOVER_PAUSES: usize = 40;
-
-/// How long to wait before it is looked whether one has.
+/// How long to wait before it is looked whether one NameNode has taken over from another.
 pub(crate) const TAKEOVER_PAUSE: Duration = Duration::from_millis(500);
+const TAKEOVER_PAUSES: u32 = 40;
+
+/// How long it is waited for that in all, 20 s: ZooKeeper takes the active one for dead after 10 s, and what took over reads the rest
+/// of the edits first.
+pub(crate) const TAKEOVER: Duration = TAKEOVER_PAUSE.saturating_mul(TAKEOVER_PAUSES);
 
 /// Gives the waits for a takeover.
 pub(crate) fn takeover_pauses() -> impl Iterator<Item = Duration> {
-    std::iter::repeat_n(TAKEOVER_PAUSE, TAKEOVER_PAUSES)
+    (0..TAKEOVER_PAUSES).map(|_| TAKEOVER_PAUSE)
 }
 
 /// Gives the wait before the next try, as long as there is one: five in all.
