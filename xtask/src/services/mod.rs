@@ -81,11 +81,11 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// The named services, or all that tests need where none is named.
 pub(crate) fn chosen(names: &[String]) -> Vec<&'static dyn Service> {
-    let is_chosen = |service: &&dyn Service| match names {
-        [] => service.purpose() == Purpose::Tests,
-        names => names.iter().any(|name| name == service.name()),
-    };
-    ALL.into_iter().filter(is_chosen).collect()
+    if names.is_empty() {
+        return for_run(false);
+    }
+    let is_named = |service: &&dyn Service| names.iter().any(|name| name == service.name());
+    ALL.into_iter().filter(is_named).collect()
 }
 
 /// The services that a test run needs.
