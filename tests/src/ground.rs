@@ -51,6 +51,8 @@ pub fn section(name: &str, settings: &Settings) -> String {
 /// A place for the files and records of one hall.
 #[derive(Debug)]
 pub(crate) struct Ground {
+    /// The kind of its store.
+    pub(crate) kind: String,
     /// What the hall's environment says of it.
     pub(crate) variables: Vec<(String, String)>,
     /// For as long as the hall is used.
@@ -74,6 +76,7 @@ impl Ground {
             |(key, value): (&str, String)| (format!("HALL__STORES__PRIMARY__{}", key.to_uppercase()), value);
         let database = ("HALL__DATABASE__POSTGRES_URL".to_owned(), schema.url().to_owned());
         Some(Self {
+            kind,
             variables: store.into_iter().map(variable).chain([database]).collect(),
             _schema: schema,
         })

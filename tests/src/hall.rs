@@ -100,6 +100,11 @@ impl Hall {
             .to_owned()
     }
 
+    /// The kind of store that holds its files, as the configuration calls it, unless that chooses stores itself.
+    pub fn store_kind(&self) -> &str {
+        self.ground.as_ref().map_or("local", |ground| &ground.kind)
+    }
+
     /// The setup link it printed.
     pub fn setup_link(&self) -> Option<&str> {
         self.setup.as_deref()
