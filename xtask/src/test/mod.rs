@@ -36,6 +36,10 @@ const HALL_ENV: &str = "CAMPUSDISK_HALL_BIN";
 const KILL_ROUNDS_ENV: &str = "CAMPUSDISK_KILL_ROUNDS";
 const FULL_KILL_ROUNDS: &str = "20";
 
+/// How large the file is, in MiB, that goes from store to store, in a full run.
+const MOVED_ENV: &str = "CAMPUSDISK_MOVED_MIB";
+const FULL_MOVED_MIB: &str = "5120";
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Everything that is done before work counts as done: licences, each feature alone, packages; writes
@@ -63,6 +67,7 @@ enum Ground {
 }
 
 impl Ground {
+    const ALL: [Self; 2] = [Self::Hdfs, Self::S3];
     const ENV: &str = "CAMPUSDISK_TEST_GROUND";
 
     fn value(self) -> &'static str {
@@ -86,6 +91,14 @@ impl Options {
             && self.tiers.is_empty()
             && self.grounds.is_empty()
             && self.filters.is_empty())
+    }
+
+    /// On which grounds it runs, after all else: those it was asked for, or all in a full run.
+    fn grounds(&self) -> &[Ground] {
+        match self.full && !self.is_narrowed() {
+            true => &Ground::ALL,
+            false => &self.grounds,
+        }
     }
 
     fn has_tier(&self, tier: Tier) -> bool {
@@ -231,7 +244,8 @@ impl Run<'_> {
         test.arg("--").args(&self.options.filters);
         test.env(HALL_ENV, self.target.join("ci").join("hall"));
         if self.options.full {
-            test.env(KILL_ROUNDS_ENV, FULL_KILL_ROUNDS);
+            test.env(KILL_ROUNDS_ENV, FULL_KILL_ROUNDS)
+                .env(MOVED_ENV, FULL_MOVED_MIB);
         }
         self.in_scratch(&mut test);
         if tier == Tier::T2 {
@@ -277,7 +291,7 @@ impl Run<'_> {
         if self.options.grounds.is_empty() {
             self.tier(Tier::T2, None);
         }
-        for ground in &self.options.grounds {
+        for ground in self.options.grounds() {
             self.tier(Tier::T1, Some(*ground));
             self.page(Tier::T1, Some(*ground));
         }
@@ -370,7 +384,7 @@ fn budget(tier: Tier, full: bool, ground: Option<Ground>) -> Duration {
             Tier::T0 => 4,
             Tier::T1 if ground.is_some() => 20,
             Tier::T1 => 8,
-            Tier::T2 if full => 25,
+            Tier::T2 if full => 45,
             Tier::T2 => 17,
         },
     )

@@ -49,11 +49,11 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<()> {
 /// # Errors
 /// As [`check`], and where a program is missing.
 pub(super) fn tier(run: &mut Run<'_>, tier: Tier, ground: Option<Ground>) -> Result<()> {
-    let project = match tier {
-        Tier::T0 => "unit",
+    let projects: &[&str] = match tier {
+        Tier::T0 => &["unit"],
         // Neither the language nor the width of a page have to do with where files are.
-        Tier::T1 if ground.is_some() => "e2e",
-        Tier::T1 => "e2e*",
+        Tier::T1 if ground.is_some() => &["e2e", "e2e-en-wide"],
+        Tier::T1 => &["e2e*"],
         Tier::T2 => return Ok(()),
     };
     interrupt::check()?;
@@ -62,7 +62,8 @@ pub(super) fn tier(run: &mut Run<'_>, tier: Tier, ground: Option<Ground>) -> Res
     }
     let mut vitest = Command::new("npx");
     vitest
-        .args(["--no-install", "vitest", "run", "--project", project])
+        .args(["--no-install", "vitest", "run"])
+        .args(projects.iter().flat_map(|project| ["--project", project]))
         .args(["--reporter=default", "--reporter=tap-flat", "--passWithNoTests"])
         .env("NO_COLOR", "1")
         .current_dir(workshop(run)?);
