@@ -171,6 +171,24 @@ impl Cluster {
             .map(drop)
     }
 
+    /// Puts the file at `path` where deleted blobs go; a missing one counts as deleted.
+    pub(crate) async fn discard(&self, path: &str) -> Result<(), Failure> {
+        if !self.config.trash {
+            return self.delete(path).await;
+        }
+        let moved = self.call(|client| async move { client.trash(path).await }).await;
+        match moved {
+            Err(failure) if failure.kind() != ErrorKind::NotFound => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is a trash, when deleted blobs are to go there.
+    pub(crate) async fn check_trash(&self) -> Result<(), Failure> {
+        // The library says that there is none before it looks for the file.
+        self.discard(&self.fresh("nothing")).await
+    }
+
     /// Where a blob lies.
     pub(crate) fn path(&self, key: &BlobKey) -> String {
         format!("{}/{key}", self.folder(key))

@@ -60,6 +60,9 @@ pub struct HdfsConfig {
     /// How long a DataNode that failed is not asked to write: at least as long as the NameNode takes to declare it dead.
     /// Default 11 min; with Hadoop's defaults that takes 10.5 min.
     pub avoid_for: Duration,
+    /// Whether deleted blobs go to the trash of the user, `.Trash` in its home folder, as with Hadoop's own shell. There they take room
+    /// until the NameNode empties it; which it does, and that there is one at all, is the cluster's `fs.trash.interval`. Default no.
+    pub trash: bool,
     /// Where blobs lie until the cluster has them, one part of an upload each; made when missing. Default: the system's
     /// folder for temporary files.
     pub spool_dir: PathBuf,
@@ -84,6 +87,7 @@ impl HdfsConfig {
             write_path: WritePath::Auto,
             web_urls: Vec::new(),
             avoid_for: Duration::from_secs(11 * 60),
+            trash: false,
             spool_dir: std::env::temp_dir(),
         }
     }
@@ -134,6 +138,13 @@ impl HdfsConfig {
     #[must_use]
     pub fn with_write_path(mut self, write_path: WritePath) -> Self {
         self.write_path = write_path;
+        self
+    }
+
+    /// Sets whether deleted blobs go to the trash of the user.
+    #[must_use]
+    pub fn with_trash(mut self, trash: bool) -> Self {
+        self.trash = trash;
         self
     }
 

@@ -401,6 +401,10 @@ fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
             ErrorKind::InvalidInput,
             "the configuration can't be used (url, conf_dir, options)",
         ),
+        HdfsError::TrashNotEnabled => (
+            ErrorKind::InvalidInput,
+            "the cluster keeps no trash (trash, and its fs.trash.interval)",
+        ),
         _ => (ErrorKind::Internal, "the client of the cluster failed"),
     }
 }

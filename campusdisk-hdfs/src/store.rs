@@ -137,6 +137,7 @@ impl BlobStore for HdfsStore {
 
     async fn claim(&self, installation: InstallationId) -> Result<()> {
         let failed = |failure: Failure| failure.during("claim", self.cluster.store_subject());
+        self.cluster.check_trash().await.map_err(failed)?;
         let owner = self.try_claim(installation).await.map_err(failed)?;
         if owner == installation {
             return Ok(());
@@ -160,7 +161,7 @@ impl BlobStore for HdfsStore {
     async fn delete(&self, keys: &[BlobKey]) -> Result<Vec<Deleted>> {
         let report: Vec<Deleted> = stream::iter(keys.to_vec())
             .map(|key| async move {
-                let deleted = self.cluster.delete(&self.cluster.path(&key)).await;
+                let deleted = self.cluster.discard(&self.cluster.path(&key)).await;
                 let failed = |failure: Failure| failure.during("delete blob", self.cluster.subject(&key));
                 Deleted {
                     key,

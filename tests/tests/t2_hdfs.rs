@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions};
-use campusdisk_core::{Error, ErrorKind, Span};
-use campusdisk_hdfs::{HdfsConfig, HdfsStore};
+use campusdisk_core::{Error, ErrorKind, IdSource as _, InstallationId, RandomIds, Span};
+use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
 use campusdisk_testkit::storage::{StorageHarness, fresh_key, listed, pattern, put, read};
 use campusdisk_testkit::storage_conformance;
-use campusdisk_tests::hdfs::{HdfsHarness, until};
+use campusdisk_tests::hdfs::{HdfsHarness, client, path_of, store_with, until};
 
 storage_conformance!(hdfs, HdfsHarness::fresh("/hdfs"));
 
@@ -62,6 +62,35 @@ async fn a_folder_in_a_blobs_place_is_no_missing_blob() {
     let failure = read(&*store, &blob, Span::new(0, 1).unwrap()).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Internal, "{failure:?}");
     assert!(listed(&*store, "", None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_deleted_blob_lies_in_the_trash_of_its_user_where_that_is_wanted() {
+    const HOME: &str = "/user/trash-test";
+    let cluster = client();
+    cluster.mkdirs(HOME, 0o755, true).await.unwrap();
+    cluster.set_owner(HOME, Some("trash-test"), None).await.unwrap();
+    let (root, store) = store_with(WritePath::Auto, |config| {
+        config.root = format!("{HOME}{}", config.root);
+        config.user = Some("trash-test".to_owned());
+        config.trash = true;
+    });
+    store
+        .claim(InstallationId::from_u128(RandomIds.random()))
+        .await
+        .unwrap();
+    let bytes = pattern(4, 100_000);
+    let blob = put(&store, &fresh_key(), bytes.clone()).await.unwrap();
+    for _ in 0..2 {
+        let deleted = store.delete(&[blob.key]).await.unwrap();
+        assert!(deleted[0].outcome.is_ok(), "{deleted:?}");
+    }
+    let gone = read(&store, &blob, Span::new(0, 1).unwrap()).await.unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");
+    assert!(listed(&store, "", None).await.unwrap().is_empty());
+    let trashed = format!("{HOME}/.Trash/Current{HOME}{}", path_of(&root, &blob.key));
+    let file = cluster.read(&trashed).await.unwrap();
+    assert_eq!(file.read_range(0, file.file_length()).await.unwrap(), bytes);
 }
 
 #[tokio::test]

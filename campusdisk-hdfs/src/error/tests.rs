@@ -12,6 +12,7 @@ fn refused(class: &str, text: &str) -> HdfsError {
 fn every_answer_has_its_kind() {
     let table = [
         (HdfsError::FileNotFound("/e".to_owned()), ErrorKind::NotFound),
+        (HdfsError::TrashNotEnabled, ErrorKind::InvalidInput),
         (
             refused("java.io.FileNotFoundException", "File does not exist: /e"),
             ErrorKind::NotFound,

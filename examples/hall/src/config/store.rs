@@ -101,6 +101,7 @@ pub(crate) struct HdfsSettings {
     pub(crate) write_path: WriteWay,
     pub(crate) web_urls: Vec<String>,
     pub(crate) avoid_for_seconds: u64,
+    pub(crate) trash: bool,
     pub(crate) spool_dir: PathBuf,
 }
 
@@ -141,6 +142,7 @@ impl Default for HdfsSettings {
             write_path: WriteWay::Auto,
             web_urls: Vec::new(),
             avoid_for_seconds: 660,
+            trash: false,
             spool_dir: PathBuf::from("spool"),
         }
     }
@@ -169,6 +171,7 @@ impl HdfsSettings {
         hdfs.write_path = self.write_path.into();
         hdfs.web_urls = self.web_urls.clone();
         hdfs.avoid_for = Duration::from_secs(self.avoid_for_seconds);
+        hdfs.trash = self.trash;
         Ok(hdfs)
     }
 }
