@@ -55,6 +55,7 @@
 //! # }
 //! ```
 
+mod appetite;
 mod avoid;
 mod cluster;
 mod config;

@@ -14,7 +14,9 @@ use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
 use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
+use tokio::time::Instant;
 
+use crate::appetite::Appetite;
 use crate::cluster::Cluster;
 use crate::error::Failure;
 
@@ -131,16 +133,18 @@ impl HdfsReader {
     }
 
     /// The next window of `rest`, which lies inside the file: the client library panics past its end.
-    async fn window(&self, rest: &Range<u64>) -> Result<Window, Failure> {
+    async fn window(&self, rest: &Range<u64>, most_bytes: u64) -> Result<Window, Failure> {
         let file = self.file().await?;
-        let len_bytes = (rest.end - rest.start).min(self.cluster.config.window_bytes);
+        let len_bytes = (rest.end - rest.start).min(most_bytes);
         let (Ok(start), Ok(len)) = (usize::try_from(rest.start), usize::try_from(len_bytes)) else {
             let says = "this machine can't address so far into a file";
             return Err(Failure::new(ErrorKind::Internal, says));
         };
         Ok(Window {
             pieces: file.read_range_stream(start, len).map_err(Failure::from).boxed(),
+            len_bytes,
             left_bytes: len_bytes,
+            waited: Duration::ZERO,
             gap: self.cluster.config.read_gap,
         })
     }
@@ -167,6 +171,8 @@ impl BlobReader for HdfsReader {
         begun.map_err(|failure| self.wanted.failed(failure))?;
         let transfer = Transfer {
             reader: self.clone(),
+            appetite: Appetite::new(self.cluster.config.window_bytes),
+            handed_over: None,
             window: None,
             rest: span.range(),
             fruitless: 0,
@@ -215,6 +221,9 @@ impl fmt::Debug for Open {
 /// What is left of a span, and the window that brings its next bytes.
 struct Transfer {
     reader: HdfsReader,
+    appetite: Appetite,
+    /// When the last piece was handed over.
+    handed_over: Option<Instant>,
     window: Option<Window>,
     rest: Range<u64>,
     fruitless: u32,
@@ -232,9 +241,13 @@ impl Transfer {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        if let (Some(window), Some(handed_over)) = (&mut self.window, self.handed_over.take()) {
+            window.waited += handed_over.elapsed();
+        }
         loop {
             let failure = match self.try_next().await {
                 Ok(Some(piece)) => {
+                    self.handed_over = Some(Instant::now());
                     self.rest.start += piece.len() as u64;
                     self.fruitless = 0;
                     return Ok(Some(piece));
@@ -265,7 +278,10 @@ impl Transfer {
         }
         let window = match &mut self.window {
             Some(window) => window,
-            none => none.insert(self.reader.window(&self.rest).await?),
+            none => {
+                let most_bytes = self.appetite.window_bytes();
+                none.insert(self.reader.window(&self.rest, most_bytes).await?)
+            }
         };
         let piece = match window.next().await? {
             Some(piece) => piece,
@@ -278,6 +294,7 @@ impl Transfer {
         if window.left_bytes == 0 {
             // Only a window that was asked for its end gives its connection back, and a body may never be.
             let _ = window.next().await;
+            self.appetite.took(window.len_bytes, window.waited);
             self.window = None;
         }
         Ok(Some(piece))
@@ -287,7 +304,10 @@ impl Transfer {
 /// A part of a span that was asked of the cluster at once.
 struct Window {
     pieces: Pieces,
+    len_bytes: u64,
     left_bytes: u64,
+    /// How long it lay here, with the client busy.
+    waited: Duration,
     gap: Duration,
 }
 

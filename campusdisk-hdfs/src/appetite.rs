@@ -1,0 +1,81 @@
+//! How much of a file is asked for at once. All of it may lie in memory until it is taken, so it is little for who takes it slowly.
+
+use std::time::Duration;
+
+/// What is asked for at first, and for whoever is slow.
+const LEAST_BYTES: u64 = 512 << 10;
+
+/// Who takes less is slow.
+const QUICK_BYTES_PER_SECOND: u64 = 8 << 20;
+
+/// At once is asked for an eighth of what was taken quickly before. The buffers of connections take some MiB from anybody, which
+/// says nothing of who reads at their other end.
+const PART: u64 = 8;
+
+/// What a client seems to take without a pause.
+#[derive(Debug)]
+pub(crate) struct Appetite {
+    most_bytes: u64,
+    /// What it took since it was last slow.
+    quick_bytes: u64,
+}
+
+impl Appetite {
+    /// Nothing is known yet; never is asked for more than `most_bytes`.
+    pub(crate) fn new(most_bytes: u64) -> Self {
+        Self {
+            most_bytes,
+            quick_bytes: 0,
+        }
+    }
+
+    /// How much to ask for now.
+    pub(crate) fn window_bytes(&self) -> u64 {
+        (self.quick_bytes / PART).max(LEAST_BYTES).min(self.most_bytes)
+    }
+
+    /// So much was taken, which the client took this long for, without the time that the cluster needed.
+    pub(crate) fn took(&mut self, bytes: u64, time: Duration) {
+        let quickly = u128::from(bytes) * 1000 >= u128::from(QUICK_BYTES_PER_SECOND) * time.as_millis();
+        self.quick_bytes = if quickly { self.quick_bytes.saturating_add(bytes) } else { 0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn who_is_quick_is_soon_given_whole_windows_and_who_slows_down_none() {
+        let mut appetite = Appetite::new(4 * MIB);
+        let mut taken = 0;
+        while appetite.window_bytes() < 4 * MIB {
+            taken += appetite.window_bytes();
+            appetite.took(appetite.window_bytes(), Duration::from_millis(1));
+        }
+        assert!((32 * MIB..=37 * MIB).contains(&taken), "{taken}");
+        appetite.took(4 * MIB, Duration::from_millis(500));
+        assert_eq!(appetite.window_bytes(), 4 * MIB, "8 MiB a second are quick");
+        appetite.took(4 * MIB, Duration::from_millis(501));
+        assert_eq!(appetite.window_bytes(), LEAST_BYTES);
+    }
+
+    #[test]
+    fn what_buffers_take_at_once_makes_nobody_quick() {
+        let mut appetite = Appetite::new(4 * MIB);
+        for _ in 0..8 {
+            appetite.took(LEAST_BYTES, Duration::ZERO);
+        }
+        assert_eq!(appetite.window_bytes(), LEAST_BYTES);
+    }
+
+    #[test]
+    fn no_window_is_above_the_largest() {
+        let mut appetite = Appetite::new(300_000);
+        assert_eq!(appetite.window_bytes(), 300_000);
+        appetite.took(100 * MIB, Duration::ZERO);
+        assert_eq!(appetite.window_bytes(), 300_000);
+    }
+}
