@@ -37,7 +37,11 @@ impl Appetite {
     /// So much was taken, which the client took this long for, without the time that the cluster needed.
     pub(crate) fn took(&mut self, bytes: u64, time: Duration) {
         let quickly = u128::from(bytes) * 1000 >= u128::from(QUICK_BYTES_PER_SECOND) * time.as_millis();
-        self.quick_bytes = if quickly { self.quick_bytes.saturating_add(bytes) } else { 0 };
+        self.quick_bytes = if quickly {
+            self.quick_bytes.saturating_add(bytes)
+        } else {
+            0
+        };
     }
 }
 

@@ -56,6 +56,11 @@ pub struct S3Config {
     pub multipart_bytes: u64,
     /// How many parts of one blob are sent at once; one writer holds this many and one more in memory. Default 4.
     pub parts_in_flight: usize,
+    /// How many GETs at once bring one body. One is fastest from a server nearby; several gain where the way is long, or where the
+    /// server brings each answer only so fast. Default 1: a span is one GET, however long.
+    pub gets_in_flight: usize,
+    /// How much each asks for where several are in flight; one body holds up to this many times their number in memory. Default 8 MiB.
+    pub window_bytes: u64,
     /// Whether the server honours `If-None-Match: *` on PUT. When not, HEAD asks before each PUT. Default `true`.
     pub conditional_put: bool,
     /// How large the parts of an upload should be, as [`StoreInfo`](campusdisk_core::storage::StoreInfo) says it. Default 64 MiB.
@@ -140,6 +145,8 @@ impl S3Config {
             single_put_max_bytes: 8 * MIB,
             multipart_bytes: 8 * MIB,
             parts_in_flight: 4,
+            gets_in_flight: 1,
+            window_bytes: 8 * MIB,
             conditional_put: true,
             part_size_bytes: 64 * MIB,
         }
@@ -225,6 +232,15 @@ impl S3Config {
                 "parts_in_flight",
                 "at least one part must be in flight",
             ));
+        }
+        if self.gets_in_flight == 0 {
+            return Err(Error::invalid(
+                "gets_in_flight",
+                "at least one GET must be in flight",
+            ));
+        }
+        if self.window_bytes == 0 {
+            return Err(Error::invalid("window_bytes", "a window has at least one byte"));
         }
         Ok(())
     }

@@ -42,6 +42,7 @@ mod reader;
 mod retry;
 mod store;
 mod tidy;
+mod windows;
 mod writer;
 
 pub use self::config::{S3Config, S3Credentials, S3Encryption};

@@ -1,5 +1,6 @@
-//! Reads spans of one blob: one GET each, taken up again where it broke.
+//! Reads spans of one blob: by one GET, or by several at once, each taken up again where it broke.
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::bucket::Bucket;
 use crate::error::Failure;
 use crate::mount;
 use crate::retry::Tries;
+use crate::windows;
 
 type Pieces = BoxStream<'static, Result<Bytes, Failure>>;
 
@@ -96,7 +98,8 @@ impl S3Reader {
         Ok(answer.into_stream().map_err(Failure::from).boxed())
     }
 
-    async fn begin(&self, span: Span) -> Result<Pieces, Failure> {
+    /// The first answer for a span, of which it brings the beginning.
+    async fn begin(&self, span: Span, first: Range<u64>) -> Result<Pieces, Failure> {
         let len_bytes = self.wanted.len_bytes;
         if span.end() > len_bytes {
             if self.bucket.stored(&self.wanted.path).await?.is_none() {
@@ -105,22 +108,39 @@ impl S3Reader {
             let says = format!("bytes up to {} were asked of {len_bytes}", span.end());
             return Err(Failure::new(ErrorKind::Corrupt, says));
         }
-        self.get(span.range()).await
+        self.get(first).await
+    }
+
+    fn transfer(&self, rest: Range<u64>, pieces: Option<Pieces>) -> Transfer {
+        Transfer {
+            reader: self.clone(),
+            pieces,
+            rest,
+            tries: None,
+        }
     }
 }
 
 #[async_trait]
 impl BlobReader for S3Reader {
     async fn read(&self, span: Span) -> Result<ByteBody> {
-        let begun = self.begin(span).await;
+        let config = &self.bucket.config;
+        let mut windows = windows::of(span.range(), config);
+        let first = windows.next().unwrap_or_default();
+        let begun = self.begin(span, first.clone()).await;
         let pieces = begun.map_err(|failure| self.wanted.failed(failure))?;
-        let transfer = Transfer {
-            reader: self.clone(),
-            pieces: Some(pieces),
-            rest: span.range(),
-            tries: None,
-        };
-        Ok(ByteBody::stream(span.len(), transfer.into_stream()))
+        let first = self.transfer(first, Some(pieces));
+        if config.gets_in_flight == 1 {
+            return Ok(ByteBody::stream(span.len(), first.into_stream()));
+        }
+        let reader = self.clone();
+        let later = windows.map(move |window| reader.transfer(window, None));
+        let body = stream::iter(iter::once(first).chain(later))
+            .map(|transfer| transfer.into_stream().try_collect::<Vec<_>>())
+            .buffered(config.gets_in_flight)
+            .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
+            .try_flatten();
+        Ok(ByteBody::stream(span.len(), body))
     }
 }
 

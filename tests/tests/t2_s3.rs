@@ -29,6 +29,10 @@ storage_conformance!(
 );
 storage_conformance!(radosgw_in_parts, S3Harness::fresh_with("radosgw", in_parts).await);
 
+// Several GETs at once, each so short that most of the suite's spans take some.
+storage_conformance!(versitygw_ahead, S3Harness::fresh_with("versitygw", ahead).await);
+storage_conformance!(radosgw_ahead, S3Harness::fresh_with("radosgw", ahead).await);
+
 on_each_s3_server! {
     a_server_without_conditions_is_asked_before_a_key_is_taken
     a_writer_killed_in_mid_upload_leaves_parts_that_tidy_removes
@@ -126,6 +130,11 @@ async fn wrong_credentials_are_denied(server: &str) {
     let store = S3Store::connect(config).unwrap();
     let failure = put(&store, &fresh_key(), pattern(1, 5)).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Denied, "{failure:?}");
+}
+
+fn ahead(config: &mut S3Config) {
+    config.gets_in_flight = 3;
+    config.window_bytes = 70_000;
 }
 
 fn in_parts(config: &mut S3Config) {

@@ -35,6 +35,7 @@ on_each_s3_server! {
     refusals_for_a_while_are_not_noticed
     refusals_for_ever_are_unavailable_within_the_limit
     bodies_cut_short_are_taken_up_at_the_byte
+    bodies_cut_short_are_taken_up_when_several_are_under_way
     answers_about_other_bytes_are_corrupt
     a_length_that_can_not_be_is_no_commit
     a_put_whose_answer_is_lost_is_committed
@@ -260,6 +261,28 @@ async fn bodies_cut_short_are_taken_up_at_the_byte(server: &str) {
     assert_eq!(asked.len(), begun.len());
     for (head, range) in asked.iter().zip(&begun) {
         assert!(head.contains(range), "{range} in {head}");
+    }
+}
+
+async fn bodies_cut_short_are_taken_up_when_several_are_under_way(server: &str) {
+    let _turn = SERVERS.read().await;
+    let bed = Bed::with(server, |config| {
+        config.gets_in_flight = 3;
+        config.window_bytes = 100_000;
+    })
+    .await;
+    let bytes = pattern(10, SMALL_BYTES);
+    let blob = put(&bed.store, &fresh_key(), bytes.clone()).await.unwrap();
+    for cut in [0, 70_001, 99_999, 1] {
+        bed.between.fail(Ask::Get, 1, Fault::Cut(cut));
+    }
+    bed.assert_holds(&blob, &bytes).await;
+    assert!(bed.between.is_done());
+    let asked = bed.between.seen(Ask::Get);
+    assert_eq!(asked.len(), 3 + 4);
+    for range in ["0-99999", "100000-199999", "200000-299999"] {
+        let window = format!("range: bytes={range}\r\n");
+        assert!(asked.iter().any(|head| head.contains(&window)), "{range}");
     }
 }
 

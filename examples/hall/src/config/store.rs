@@ -197,6 +197,8 @@ pub(crate) struct S3Settings {
     pub(crate) single_put_max_bytes: u64,
     pub(crate) multipart_bytes: u64,
     pub(crate) parts_in_flight: usize,
+    pub(crate) gets_in_flight: usize,
+    pub(crate) window_bytes: u64,
     pub(crate) conditional_put: bool,
     pub(crate) part_size_bytes: u64,
 }
@@ -231,6 +233,8 @@ impl Default for S3Settings {
             single_put_max_bytes: 8 * MIB,
             multipart_bytes: 8 * MIB,
             parts_in_flight: 4,
+            gets_in_flight: 1,
+            window_bytes: 8 * MIB,
             conditional_put: true,
             part_size_bytes: 64 * MIB,
         }
@@ -258,6 +262,8 @@ impl S3Settings {
         s3.single_put_max_bytes = self.single_put_max_bytes;
         s3.multipart_bytes = self.multipart_bytes;
         s3.parts_in_flight = self.parts_in_flight;
+        s3.gets_in_flight = self.gets_in_flight;
+        s3.window_bytes = self.window_bytes;
         s3.conditional_put = self.conditional_put;
         s3.part_size_bytes = self.part_size_bytes;
         Ok(s3)
