@@ -60,7 +60,8 @@ pub(crate) fn build() -> Result<PathBuf> {
     built.next().context("cargo named no executable of the bench")
 }
 
-pub(crate) fn measure(setting: &Setting, bench: &Path) -> Result<Vec<Comparison>> {
+pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
+    let bench = &setting.programs.catalog;
     let folder = setting.folder.join("catalog");
     fs::create_dir_all(&folder)?;
     let run = |batch: &str, sets: &str, delay: u32| commits(bench, &folder, [CLIENTS, batch, sets], delay);
@@ -83,7 +84,7 @@ pub(crate) fn measure(setting: &Setting, bench: &Path) -> Result<Vec<Comparison>
         )?,
     ];
     comparisons.extend(postgres(setting, bench)?);
-    comparisons.extend(pages(setting)?);
+    comparisons.extend(pages(setting, hall)?);
     Ok(comparisons)
 }
 
@@ -93,7 +94,7 @@ fn postgres(setting: &Setting, bench: &Path) -> Result<[Comparison; 2]> {
     for _ in 0..setting.options.rounds.max(1) {
         let mut run = Command::new(bench);
         run.args(["postgres", CLIENTS, CLIENTS, "20000"])
-            .env("CAMPUSDISK_BENCH_POSTGRES", &setting.postgres);
+            .env("CAMPUSDISK_BENCH_POSTGRES", setting.endpoint("/postgres/url")?);
         let said = command::output_of(&mut run)?;
         let mut figures = said.split_whitespace().map(str::parse::<f64>);
         let mut next = || figures.next().with_context(|| format!("the bench said: {said}"));
@@ -173,11 +174,10 @@ fn syncs_of(table: &str) -> f64 {
 }
 
 /// Pages of a folder of [`FILES`] files, as a client of the hall gets them.
-fn pages(setting: &Setting) -> Result<Vec<Comparison>> {
-    let hall = &setting.hall;
+fn pages(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
     let folder = hall.make_folder("large folder")?;
     let children = format!("/api/v1/nodes/{folder}/children");
-    fill(setting, &format!("{}{children}", hall.endpoint))?;
+    fill(setting, hall, &format!("{}{children}", hall.endpoint))?;
     let mut comparisons = Vec::new();
     for sort in ["name", "size", "modified"] {
         let query = format!("{children}?sort={sort}");
@@ -206,7 +206,7 @@ fn pages(setting: &Setting) -> Result<Vec<Comparison>> {
     Ok(comparisons)
 }
 
-fn fill(setting: &Setting, children: &str) -> Result<()> {
+fn fill(setting: &Setting, hall: &Hall, children: &str) -> Result<()> {
     let script = setting.folder.join("put.lua");
     let mut made = 0;
     // Each run of wrk makes as many as it can in its time; the names say which run they are of.
@@ -215,7 +215,7 @@ fn fill(setting: &Setting, children: &str) -> Result<()> {
             break;
         }
         fs::write(&script, put_script(run))?;
-        made += load::requests(children, setting.hall.authorization(), &script, 5)?;
+        made += load::requests(children, hall.authorization(), &script, 5)?;
     }
     println!("bench: a folder of {made} files");
     Ok(())

@@ -7,22 +7,24 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::Setting;
+use super::hall::Hall;
 use super::load;
 use super::report::Comparison;
 
-pub(crate) fn measure(setting: &Setting) -> Result<Vec<Comparison>> {
+pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
     let large = large(setting)?;
     let middle = file(setting, "middle", 1 << 20)?;
     let small = file(setting, "small", 4 << 10)?;
-    let hall = &setting.hall;
+    let nginx = setting.endpoint("/nginx/endpoint")?;
+    let nginx_root = PathBuf::from(setting.endpoint("/nginx/root")?);
     let mut urls = Vec::new();
     for path in [&large, &middle, &small] {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        let len_bytes = fs::copy(path, setting.nginx_root.join(name))?;
-        let (ours, theirs) = (hall.put(name, path)?, format!("{}/{name}", setting.nginx));
+        let len_bytes = fs::copy(path, nginx_root.join(name))?;
+        let (ours, theirs) = (hall.put(name, path)?, format!("{nginx}/{name}"));
         // Both from the page cache: the hall's has not been read since it was written past it.
         load::download(&ours, hall.authorization(), len_bytes)?;
         load::download(&theirs, None, len_bytes)?;

@@ -11,10 +11,9 @@ use serde_json::Value;
 
 use super::load;
 use crate::services::process::Daemon;
-use crate::{command, net, paths};
+use crate::{command, net};
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
-const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 const ACCOUNT: &str = "bench";
 const PASSWORD: &str = "a password only for benches\n";
 
@@ -24,39 +23,40 @@ pub(crate) struct Hall {
     pub(crate) authorization: String,
     /// The root of the account's drive.
     pub(crate) root: String,
-    data: PathBuf,
+    stored_in: PathBuf,
     daemon: Daemon,
 }
 
-/// Builds the hall as it is released.
-///
-/// # Errors
-/// When it doesn't build.
-pub(crate) fn build() -> Result<PathBuf> {
-    let target = paths::target()?;
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--release", "--package", "hall", "--target-dir"])
-        .arg(&target)
-        .current_dir(paths::clone_root());
-    println!("bench: building the hall (release)");
-    command::run_logged(cargo, &crate::provision::log("bench-build")?, BUILD_LIMIT)?;
-    Ok(target.join("release/hall"))
+/// Where a hall keeps bytes, when not in its data folder.
+pub(crate) struct Store {
+    /// The section of its configuration.
+    pub(crate) section: String,
+    /// The folder of the server in which they end up.
+    pub(crate) folder: PathBuf,
 }
 
 impl Hall {
-    /// Starts a hall of its own in `folder`. `hash_inline` says whether it hashes uploads while they come in.
+    /// Starts a hall of its own in `folder`. `hash_inline` says whether it hashes uploads while they come in; without a `store` it keeps
+    /// them in its data folder.
     ///
     /// # Errors
     /// When it does not come up.
-    pub(crate) fn start(binary: &Path, folder: &Path, name: &str, hash_inline: bool) -> Result<Self> {
+    pub(crate) fn start(
+        binary: &Path,
+        folder: &Path,
+        name: &str,
+        hash_inline: bool,
+        store: Option<&Store>,
+    ) -> Result<Self> {
         let config = folder.join("hall.toml");
         fs::create_dir_all(folder)?;
         let data = folder.join("data");
         let port = net::free_port()?;
         let hashing = if hash_inline { "inline" } else { "job" };
-        let policy =
-            format!("[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 500\n");
+        let section = store.map_or("", |store| store.section.as_str());
+        let policy = format!(
+            "[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 500\n{section}"
+        );
         fs::write(&config, policy)?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let daemon = Daemon::new(name, folder)
@@ -100,7 +100,7 @@ impl Hall {
             endpoint,
             authorization: format!("Bearer {}", token.trim()),
             root: String::new(),
-            data,
+            stored_in: store.map_or_else(|| data.join("blobs"), |store| store.folder.clone()),
             daemon,
         };
         let drives: Value = serde_json::from_str(&hall.get("/api/v1/drives")?)?;
@@ -146,11 +146,9 @@ impl Hall {
         Ok(())
     }
 
-    /// How many bytes its blobs have on the disk.
-    pub(crate) fn stored_bytes(&self) -> Result<u64> {
-        let said = command::output_of(Command::new("du").args(["-sb"]).arg(self.data.join("blobs")))?;
-        let bytes = said.split_whitespace().next();
-        Ok(bytes.context("du said nothing")?.parse()?)
+    /// Where its bytes end up.
+    pub(crate) fn stored_in(&self) -> &Path {
+        &self.stored_in
     }
 
     pub(crate) fn authorization(&self) -> Option<&str> {

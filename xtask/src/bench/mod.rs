@@ -5,8 +5,12 @@
 mod catalog;
 mod downloads;
 mod hall;
+mod hdfs;
 mod load;
+mod programs;
 mod report;
+mod room;
+mod s3;
 mod uploads;
 
 use std::fs;
@@ -17,6 +21,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use self::hall::Hall;
+use self::programs::Programs;
 use self::report::{Comparison, Report};
 use crate::paths::Slot;
 use crate::provision::apt::{self, Program};
@@ -34,6 +39,8 @@ enum Part {
     Downloads,
     Uploads,
     Catalog,
+    Hdfs,
+    S3,
 }
 
 /// How to measure.
@@ -52,22 +59,16 @@ pub(crate) struct Options {
     seconds: u64,
 }
 
-/// What is measured.
-struct Binaries {
-    hall: PathBuf,
-    catalog: PathBuf,
-}
-
 /// What every measure uses.
-pub(crate) struct Setting {
+pub(crate) struct Setting<'a> {
     options: Options,
-    nginx: String,
-    nginx_root: PathBuf,
-    tusd: String,
-    postgres: String,
-    hall: Hall,
+    bed: &'a TestBed,
+    programs: Programs,
     folder: PathBuf,
 }
+
+/// A name, and what is measured under it.
+type Measure<'a> = (&'a str, &'a dyn Fn() -> Result<f64>);
 
 /// Measures everything and writes the report.
 ///
@@ -75,12 +76,9 @@ pub(crate) struct Setting {
 /// When a server can't be had or answers wrongly; what was started is stopped.
 pub(crate) fn run(options: &Options) -> Result<()> {
     apt::ensure(PROGRAMS)?;
-    let binaries = Binaries {
-        hall: hall::build()?,
-        catalog: catalog::build()?,
-    };
+    let programs = Programs::build(&options.chosen())?;
     let bed = TestBed::open(Slot::Bench)?;
-    let outcome = measure(options, &bed, &binaries);
+    let outcome = measure(options, &bed, programs);
     bed.down()?;
     let report = outcome?;
     report.print();
@@ -90,39 +88,33 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Report> {
+fn measure(options: &Options, bed: &TestBed, programs: Programs) -> Result<Report> {
     bed.down()?;
-    let names = ["nginx", "tusd", "postgres"].map(str::to_owned);
-    let running = bed.up(&services::chosen(&names))?;
-    let endpoints: Value = serde_json::from_slice(&fs::read(bed.endpoints_path())?)?;
-    let text = |pointer: &str| {
-        let found = endpoints.pointer(pointer).and_then(Value::as_str);
-        found
-            .map(ToOwned::to_owned)
-            .with_context(|| format!("no {pointer} among the endpoints"))
-    };
-    let folder = bed.folder("hall")?;
     let setting = Setting {
         options: options.clone(),
-        nginx: text("/nginx/endpoint")?,
-        nginx_root: text("/nginx/root")?.into(),
-        tusd: text("/tusd/endpoint")?,
-        postgres: text("/postgres/url")?,
-        hall: Hall::start(&binaries.hall, &folder, "inline", true)?,
+        bed,
+        programs,
         folder: bed.folder("files")?,
     };
-    let mut comparisons = Vec::new();
-    if options.includes(Part::Downloads) {
-        comparisons.extend(downloads::measure(&setting)?);
+    let (mut comparisons, mut peers) = (Vec::new(), Vec::new());
+    // The hall that keeps files on this machine.
+    let mut local = None;
+    for part in options.chosen() {
+        // Servers of a later part would take memory and time from this one.
+        let names: Vec<String> = part.services().iter().map(|name| (*name).to_owned()).collect();
+        for peer in bed.up(&services::chosen(&names))? {
+            if !peers.contains(&peer.title) {
+                peers.push(peer.title);
+            }
+        }
+        comparisons.extend(match part {
+            Part::Downloads => downloads::measure(&setting, setting.hall(&mut local)?)?,
+            Part::Uploads => uploads::measure(&setting, setting.hall(&mut local)?)?,
+            Part::Catalog => catalog::measure(&setting, setting.hall(&mut local)?)?,
+            Part::Hdfs => hdfs::measure(&setting)?,
+            Part::S3 => s3::measure(&setting)?,
+        });
     }
-    if options.includes(Part::Uploads) {
-        let late_folder = bed.folder("hall-late")?;
-        comparisons.extend(uploads::measure(&setting, &binaries.hall, &late_folder)?);
-    }
-    if options.includes(Part::Catalog) {
-        comparisons.extend(catalog::measure(&setting, &binaries.catalog)?);
-    }
-    let peers = running.into_iter().map(|peer| peer.title).collect();
     Ok(Report {
         comparisons,
         peers,
@@ -130,15 +122,48 @@ fn measure(options: &Options, bed: &TestBed, binaries: &Binaries) -> Result<Repo
     })
 }
 
-impl Options {
-    fn includes(&self, part: Part) -> bool {
-        self.parts.is_empty() || self.parts.contains(&part)
+impl Part {
+    fn services(self) -> &'static [&'static str] {
+        match self {
+            Self::Downloads => &["nginx"],
+            Self::Uploads => &["nginx", "tusd"],
+            Self::Catalog => &["postgres"],
+            Self::Hdfs => &["hdfs"],
+            Self::S3 => &["versitygw", "nginx"],
+        }
     }
 }
 
-impl Setting {
+impl Options {
+    fn chosen(&self) -> Vec<Part> {
+        let is_chosen = |part: &&Part| self.parts.is_empty() || self.parts.contains(part);
+        Part::value_variants().iter().filter(is_chosen).copied().collect()
+    }
+}
+
+impl Setting<'_> {
     fn large_bytes(&self) -> u64 {
         self.options.large_mib << 20
+    }
+
+    /// What the servers that run say of themselves.
+    fn endpoint(&self, pointer: &str) -> Result<String> {
+        let endpoints: Value = serde_json::from_slice(&fs::read(self.bed.endpoints_path())?)?;
+        let found = endpoints.pointer(pointer).and_then(Value::as_str);
+        found
+            .map(ToOwned::to_owned)
+            .with_context(|| format!("no {pointer} among the endpoints"))
+    }
+
+    /// The hall in `local`, started where there is none.
+    fn hall<'a>(&self, local: &'a mut Option<Hall>) -> Result<&'a Hall> {
+        Ok(match local {
+            Some(hall) => hall,
+            none => {
+                let folder = self.bed.folder("hall")?;
+                none.insert(Hall::start(&self.programs.hall, &folder, "inline", true, None)?)
+            }
+        })
     }
 
     /// Runs two measures in turn, as often as asked, and compares their medians.
@@ -147,28 +172,45 @@ impl Setting {
         name: &str,
         unit: &'static str,
         least_ratio: f64,
-        (hall_name, hall): (&str, &dyn Fn() -> Result<f64>),
-        (rival_name, rival): (&str, &dyn Fn() -> Result<f64>),
+        hall: Measure<'_>,
+        rival: Measure<'_>,
     ) -> Result<Comparison> {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let mut comparisons = self.compare_all(name, unit, hall, &[(least_ratio, rival)])?;
+        comparisons.pop().context("there is one rival")
+    }
+
+    /// Runs a measure of the hall and one of each rival in turn, as often as asked, and compares their medians: by each rival the
+    /// least ratio.
+    fn compare_all(
+        &self,
+        name: &str,
+        unit: &'static str,
+        hall: Measure<'_>,
+        rivals: &[(f64, Measure<'_>)],
+    ) -> Result<Vec<Comparison>> {
+        let all: Vec<Measure<'_>> = std::iter::once(hall)
+            .chain(rivals.iter().map(|rival| rival.1))
+            .collect();
+        let mut figures = vec![Vec::new(); all.len()];
         for round in 0..self.options.rounds.max(1) {
-            // Who goes first changes, so that neither always finds the machine warmer.
-            if round % 2 == 0 {
-                ours.push(hall()?);
-                theirs.push(rival()?);
-            } else {
-                theirs.push(rival()?);
-                ours.push(hall()?);
+            // Who goes first changes, so that nobody always finds the machine warmer.
+            for index in (0..all.len()).map(|turn| (turn + round) % all.len()) {
+                figures[index].push((all[index].1)()?);
             }
         }
-        let comparison = Comparison {
+        let mut figures = figures.into_iter();
+        let ours = figures.next().unwrap_or_default();
+        let comparison = |((least_ratio, rival), theirs): (&(f64, Measure<'_>), Vec<f64>)| Comparison {
             name: name.to_owned(),
             unit,
-            hall: (hall_name.to_owned(), ours),
-            rival: (rival_name.to_owned(), theirs),
-            least_ratio,
+            hall: (hall.0.to_owned(), ours.clone()),
+            rival: (rival.0.to_owned(), theirs),
+            least_ratio: *least_ratio,
         };
-        println!("{}", comparison.line());
-        Ok(comparison)
+        let comparisons: Vec<Comparison> = rivals.iter().zip(figures).map(comparison).collect();
+        comparisons
+            .iter()
+            .for_each(|comparison| println!("{}", comparison.line()));
+        Ok(comparisons)
     }
 }

@@ -11,20 +11,20 @@ use super::downloads;
 use super::hall::Hall;
 use super::load;
 use super::report::Comparison;
+use super::room;
 use crate::{command, net};
 
 const TUS: &str = "Tus-Resumable: 1.0.0";
-/// How long hashing and freeing may take.
-const AFTERWARDS_LIMIT: Duration = Duration::from_secs(60);
+/// How long hashing may take.
+const HASH_LIMIT: Duration = Duration::from_secs(60);
 /// The most memory that the hall may have had resident after all of this.
 const MOST_MEGABYTES: f64 = 150.0;
 
-pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> Result<Vec<Comparison>> {
+pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
     let file = downloads::large(setting)?;
-    let digest = command::output_of(std::process::Command::new("sha256sum").arg(&file))?;
-    let digest = digest.split_whitespace().next().unwrap_or_default().to_owned();
-    let hall = &setting.hall;
-    let late = Hall::start(binary, late_folder, "late", false)?;
+    let digest = sha256(&file)?;
+    let late_folder = setting.bed.folder("hall-late")?;
+    let late = Hall::start(&setting.programs.hall, &late_folder, "late", false, None)?;
     let tusd = || tusd_patch(setting, &file);
     let ours = || hall_patch(setting, hall, &file, &digest);
     let unhashed = || hall_patch(setting, &late, &file, &digest);
@@ -66,8 +66,15 @@ pub(crate) fn measure(setting: &Setting, binary: &Path, late_folder: &Path) -> R
     Ok(comparisons)
 }
 
-fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &str) -> Result<f64> {
-    let before_bytes = hall.stored_bytes()?;
+/// The SHA-256 of a file, as the hall names it.
+pub(crate) fn sha256(file: &Path) -> Result<String> {
+    let said = command::output_of(std::process::Command::new("sha256sum").arg(file))?;
+    Ok(said.split_whitespace().next().unwrap_or_default().to_owned())
+}
+
+/// MB/s of one upload by tus, whose file is looked at and taken away.
+pub(crate) fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &str) -> Result<f64> {
+    let before_bytes = room::used_bytes(hall.stored_in())?;
     let length = format!("Upload-Length: {}", setting.large_bytes());
     // The word "upload" in base 64.
     let headers = [TUS, &length, "Upload-Metadata: filename dXBsb2Fk"];
@@ -89,7 +96,7 @@ fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &str) -> Resu
     let id = found.pointer("/items/0/id").and_then(Value::as_str);
     let id = id.context("the uploaded file is not there")?.to_owned();
     // Neither the job that hashes nor the disk that frees room may run into what is measured next.
-    net::wait_until("the SHA-256 of the uploaded file", AFTERWARDS_LIMIT, || {
+    net::wait_until("the SHA-256 of the uploaded file", HASH_LIMIT, || {
         let node: Value = serde_json::from_str(&hall.get(&format!("/api/v1/nodes/{id}"))?)?;
         let found = node.get("sha256").and_then(Value::as_str);
         ensure!(
@@ -99,16 +106,18 @@ fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &str) -> Resu
         Ok(found.is_some())
     })?;
     hall.purge(&id)?;
-    net::wait_until("the room of the purged file", AFTERWARDS_LIMIT, || {
-        // Emptied folders stay.
-        Ok(hall.stored_bytes()? <= before_bytes + (1 << 20))
-    })?;
+    room::await_free(hall.stored_in(), before_bytes)?;
     Ok(speed)
 }
 
 fn tusd_patch(setting: &Setting, file: &Path) -> Result<f64> {
     let length = format!("Upload-Length: {}", setting.large_bytes());
-    let created = load::headers_of("POST", &setting.tusd, None, &[TUS, &length])?;
+    let created = load::headers_of(
+        "POST",
+        &setting.endpoint("/tusd/endpoint")?,
+        None,
+        &[TUS, &length],
+    )?;
     let url = load::header(&created, "Location").with_context(|| format!("no Location in {created}"))?;
     let speed = load::upload("PATCH", url, None, &PATCH_HEADERS, file, "204")?;
     load::headers_of("DELETE", url, None, &[TUS])?;
@@ -122,7 +131,7 @@ const PATCH_HEADERS: [&str; 3] = [
 ];
 
 fn nginx_put(setting: &Setting, file: &Path) -> Result<f64> {
-    let url = format!("{}/dav/upload", setting.nginx);
+    let url = format!("{}/dav/upload", setting.endpoint("/nginx/endpoint")?);
     let speed = load::upload("PUT", &url, None, &[], file, "201")?;
     load::headers_of("DELETE", &url, None, &[])?;
     Ok(speed)

@@ -44,6 +44,17 @@ pub(super) fn provision() -> Result<()> {
     jars().map(drop)
 }
 
+/// Hadoop's command for files, on the cluster whose configuration lies in `conf_dir`; its arguments are still to come.
+///
+/// # Errors
+/// When the jars can't be had.
+pub(crate) fn shell(conf_dir: &Path) -> Result<Command> {
+    let mut java = Command::new("java");
+    java.args(["-cp", &format!("{}:{}/*", conf_dir.display(), jars()?.display())])
+        .arg("org.apache.hadoop.fs.FsShell");
+    Ok(java)
+}
+
 /// A cluster as far as its NameNodes don't matter.
 #[derive(Debug)]
 pub(super) struct Hadoop {

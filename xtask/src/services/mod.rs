@@ -19,6 +19,8 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
+pub(crate) use self::hadoop::shell as hadoop_shell;
+pub(crate) use self::nginx::s3_proxy;
 use crate::paths::{self, Slot};
 
 /// Names the file with the endpoints, for tests.

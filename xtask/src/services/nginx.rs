@@ -54,17 +54,7 @@ impl Service for Nginx {
         let root = home.join("root");
         fs::create_dir_all(root.join("dav"))?;
         fs::write(root.join("ready"), "ready\n")?;
-        let conf = home.join("nginx.conf");
-        fs::write(&conf, configuration(home, &root, port))?;
-        let log = home.join("error.log");
-        let daemon = Daemon::new("nginx", home)
-            .with_args([program(), "-e"])
-            .with_args([
-                log.display().to_string(),
-                "-c".to_owned(),
-                conf.display().to_string(),
-            ]);
-        daemon.start()?;
+        let daemon = start(home, &files(&root), port)?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let ready = format!("{endpoint}/ready");
         net::wait_ready(
@@ -77,6 +67,40 @@ impl Service for Nginx {
     }
 }
 
+/// Starts an nginx that only passes on what an S3 server at `upstream` answers: below `/buffered` through buffers of its own, below
+/// `/unbuffered` without. Gives its address; it stops with the other processes of `home`.
+///
+/// # Errors
+/// When it doesn't come up.
+pub(crate) fn s3_proxy(home: &Path, upstream: &str) -> Result<String> {
+    let port = net::free_port()?;
+    let daemon = start(home, &proxy(upstream), port)?;
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let ready = format!("{endpoint}/ready");
+    net::wait_ready(
+        "nginx as a proxy",
+        READY_LIMIT,
+        || net::http_get(&ready).is_some(),
+        || daemon.check_alive(),
+    )?;
+    Ok(endpoint)
+}
+
+fn start(home: &Path, server: &str, port: u16) -> Result<Daemon> {
+    let conf = home.join("nginx.conf");
+    fs::write(&conf, configuration(home, server, port))?;
+    let log = home.join("error.log");
+    let daemon = Daemon::new("nginx", home)
+        .with_args([program(), "-e"])
+        .with_args([
+            log.display().to_string(),
+            "-c".to_owned(),
+            conf.display().to_string(),
+        ]);
+    daemon.start()?;
+    Ok(daemon)
+}
+
 fn program() -> &'static str {
     // Debian keeps it out of the path of plain users.
     if Path::new("/usr/sbin/nginx").exists() {
@@ -86,9 +110,24 @@ fn program() -> &'static str {
     }
 }
 
-fn configuration(home: &Path, root: &Path, port: u16) -> String {
-    let home = home.display();
+/// What its server does with files below `root`.
+fn files(root: &Path) -> String {
     let root = root.display();
+    format!("root {root};\n    location /dav/ {{ dav_methods PUT DELETE; create_full_put_path on; }}")
+}
+
+/// What its server does as a proxy.
+fn proxy(upstream: &str) -> String {
+    // An address ends in a slash, so that what stands before it is cut off; the rest, query included, stays as it was signed.
+    format!(
+        "location = /ready {{ return 200 ready; }}\n    proxy_http_version 1.1;\n    proxy_max_temp_file_size 0;\n    \
+         location /buffered/ {{ proxy_pass {upstream}/; proxy_buffer_size 256k; proxy_buffers 64 256k; }}\n    \
+         location /unbuffered/ {{ proxy_pass {upstream}/; proxy_buffering off; }}"
+    )
+}
+
+fn configuration(home: &Path, server: &str, port: u16) -> String {
+    let home = home.display();
     // Started by root, its workers would otherwise be a user who can't write here.
     let user = if paths::user_id() == 0 { "user root;\n" } else { "" };
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -101,7 +140,6 @@ fn configuration(home: &Path, root: &Path, port: u16) -> String {
          events {{ worker_connections 1024; }}\n\
          http {{\n{temporary}  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  keepalive_requests 1000000;\n  \
          default_type application/octet-stream;\n  client_max_body_size 0;\n  \
-         server {{\n    listen 127.0.0.1:{port};\n    root {root};\n    \
-         location /dav/ {{ dav_methods PUT DELETE; create_full_put_path on; }}\n  }}\n}}\n"
+         server {{\n    listen 127.0.0.1:{port};\n    {server}\n  }}\n}}\n"
     )
 }

@@ -77,6 +77,7 @@ impl Service for VersityGw {
             "secret_key": SECRET_KEY,
             "region": "us-east-1",
             "bucket": BUCKET,
+            "data": data,
             "pid_file": daemon.pid_file(),
             "start": daemon.start_command(),
         }))

@@ -1,0 +1,75 @@
+//! The bare client as a rival of the store: `hdfs_raw get CONF_DIR PATH` and `hdfs_raw put CONF_DIR PATH FILE`.
+//!
+//! Prints MB/s (10^6 bytes). `get` throws away what it reads; `put` has the block size of the store and the replication of the cluster.
+
+use std::fs::File;
+use std::io::Read;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use hdfs_native::{Client, ClientBuilder, WriteOptions};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+const RANGE_BYTES: usize = 4 << 20;
+const PIECE_BYTES: usize = 1 << 20;
+const BLOCK_BYTES: u64 = 128 << 20;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let client = |conf_dir: &str| ClientBuilder::new().with_config_dir(conf_dir).build();
+    let (len_bytes, started) = match args.as_slice() {
+        ["get", conf_dir, path] => {
+            let client = client(conf_dir)?;
+            let started = Instant::now();
+            (get(&client, path).await?, started)
+        }
+        ["put", conf_dir, path, file] => {
+            let (client, file) = (client(conf_dir)?, File::open(file)?);
+            let started = Instant::now();
+            (put(&client, path, file).await?, started)
+        }
+        _ => return Err("hdfs_raw get CONF_DIR PATH | put CONF_DIR PATH FILE".into()),
+    };
+    println!("{:.1}", len_bytes as f64 / 1e6 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn get(client: &Client, path: &str) -> Outcome<usize> {
+    let file = client.read(path).await?;
+    let len_bytes = file.file_length();
+    for start in (0..len_bytes).step_by(RANGE_BYTES) {
+        let mut range = Box::pin(file.read_range_stream(start, RANGE_BYTES.min(len_bytes - start)));
+        while let Some(piece) = range.next().await {
+            piece?;
+        }
+    }
+    Ok(len_bytes)
+}
+
+async fn put(client: &Client, path: &str, mut file: File) -> Outcome<usize> {
+    let options = WriteOptions::default().block_size(BLOCK_BYTES);
+    let mut writer = client.create(path, options).await?;
+    let mut len_bytes = 0;
+    loop {
+        let piece = piece_of(&mut file)?;
+        if piece.is_empty() {
+            break;
+        }
+        len_bytes += piece.len();
+        writer.write_bytes(piece).await?;
+    }
+    writer.close().await?;
+    Ok(len_bytes)
+}
+
+/// The file is in the page cache, so reading it blocks too shortly to matter.
+fn piece_of(file: &mut File) -> std::io::Result<Bytes> {
+    let mut piece = BytesMut::zeroed(PIECE_BYTES);
+    let len_bytes = file.read(&mut piece)?;
+    piece.truncate(len_bytes);
+    Ok(piece.freeze())
+}
