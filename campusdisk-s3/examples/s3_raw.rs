@@ -36,8 +36,8 @@ async fn main() -> Outcome<()> {
         ["put", key, file] => put(&bucket, &Path::from(*key), File::open(file)?).await?,
         ["delete", key] => return Ok(bucket.delete(&Path::from(*key)).await?),
         ["sign", key] => {
-            let address = bucket.signed_url(Method::GET, &Path::from(*key), SIGNED_FOR);
-            println!("{}", address.await?);
+            let path = Path::from(*key);
+            println!("{}", bucket.signed_url(Method::GET, &path, SIGNED_FOR).await?);
             return Ok(());
         }
         _ => return Err("s3_raw get KEY | put KEY FILE | delete KEY | sign KEY".into()),

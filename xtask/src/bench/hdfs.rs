@@ -8,16 +8,21 @@ use anyhow::{Context, Result};
 
 use super::hall::{Hall, Store};
 use super::report::Comparison;
+use super::slow::Readers;
 use super::{Setting, downloads, load, room, uploads};
 use crate::{command, services};
 
 /// The block size of the store, which rivals have too.
 const BLOCK_BYTES: u64 = 128 << 20;
 
-/// So many readers take so many bytes a second each, for so many seconds.
-const SLOW_READERS: usize = 200;
-const SLOW_RATE_BYTES: u64 = 64 << 10;
-const SLOW_SECONDS: u64 = 20;
+/// That of the cluster.
+const REPLICATION: u64 = 3;
+
+const SLOW: Readers = Readers {
+    count: 200,
+    rate_bytes: 64 << 10,
+    seconds: 20,
+};
 
 /// The most memory that the hall may have had resident after all of this.
 const MOST_MEGABYTES: f64 = 300.0;
@@ -36,7 +41,7 @@ pub(crate) fn measure(setting: &Setting<'_>) -> Result<Vec<Comparison>> {
     let url = hall.put("large", &file)?;
     let mut comparisons = download(setting, &cluster, &hall, &url)?;
     comparisons.extend(upload(setting, &cluster, &hall, &file)?);
-    comparisons.push(slow_readers(setting, &hall, &url)?);
+    comparisons.push(slow_readers(&hall, &url)?);
     Ok(comparisons)
 }
 
@@ -60,7 +65,7 @@ fn download(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, url: &str) ->
     );
     let used_bytes = room::used_bytes(&cluster.home)?;
     cluster.delete(RIVALS_FILE)?;
-    room::await_free(&cluster.home, used_bytes - bytes)?;
+    room::await_free(&cluster.home, used_bytes - REPLICATION * bytes)?;
     comparisons
 }
 
@@ -89,20 +94,13 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
     )
 }
 
-fn slow_readers(setting: &Setting<'_>, hall: &Hall, url: &str) -> Result<Comparison> {
-    let least_bytes = (SLOW_RATE_BYTES * SLOW_SECONDS / 2).min(setting.large_bytes());
-    load::slow_downloads(
-        url,
-        hall.authorization(),
-        SLOW_READERS,
-        SLOW_RATE_BYTES,
-        SLOW_SECONDS,
-        least_bytes,
-    )?;
+fn slow_readers(hall: &Hall, url: &str) -> Result<Comparison> {
+    SLOW.get(url, hall.authorization())?;
     let comparison = Comparison {
         name: format!(
-            "resident memory at its peak, after all of the above on HDFS and {SLOW_READERS} readers of 64 KiB/s \
-             (a ceiling: the ratio is ceiling to peak)"
+            "resident memory at its peak, after all of the above on HDFS and {} readers of 64 KiB/s \
+             (a ceiling: the ratio is ceiling to peak)",
+            SLOW.count
         ),
         unit: "MB",
         hall: ("allowed".to_owned(), vec![MOST_MEGABYTES]),

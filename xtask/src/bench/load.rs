@@ -64,40 +64,6 @@ pub(crate) fn upload(
     megabytes(speed)
 }
 
-/// Downloads by so many connections, each of which takes `rate_bytes` a second and goes away after `seconds`; each must have got
-/// `least_bytes` by then.
-pub(crate) fn slow_downloads(
-    url: &str,
-    authorization: Option<&str>,
-    connections: usize,
-    rate_bytes: u64,
-    seconds: u64,
-    least_bytes: u64,
-) -> Result<()> {
-    let mut curl = curl(authorization);
-    curl.args(["--parallel", "--parallel-immediate", "--parallel-max"])
-        .arg(connections.to_string())
-        .args(["--limit-rate", &rate_bytes.to_string()])
-        .args(["--max-time", &seconds.to_string()])
-        .args(["-w", "%{http_code} %{size_download}\\n"]);
-    for _ in 0..connections {
-        curl.args(["-o", "/dev/null", url]);
-    }
-    // It fails, as every transfer ends by its time.
-    let output = curl.output().context("start curl: is it installed?")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let got = said.lines().filter_map(|line| {
-        let (status, bytes) = line.split_once(' ')?;
-        (status == "200").then(|| bytes.parse::<u64>().ok()).flatten()
-    });
-    let enough = got.filter(|bytes| *bytes >= least_bytes).count();
-    ensure!(
-        enough == connections,
-        "{enough} of {connections} slow readers of {url} got {least_bytes} bytes: {said}"
-    );
-    Ok(())
-}
-
 /// The figure that a program prints and nothing else.
 pub(crate) fn figure(program: &mut Command) -> Result<f64> {
     let said = command::output_of(program)?;

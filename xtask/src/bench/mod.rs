@@ -11,6 +11,7 @@ mod programs;
 mod report;
 mod room;
 mod s3;
+mod slow;
 mod uploads;
 
 use std::fs;
