@@ -10,6 +10,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 /// What is taken at once.
 const SIP_BYTES: usize = 16 << 10;
 
+/// How long after one the next one comes: what is measured is how many can be served, not how many can arrive at once.
+const ARRIVAL: Duration = Duration::from_millis(10);
+
 /// So many readers take so many bytes a second each, for so many seconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Readers {
@@ -31,7 +34,10 @@ impl Readers {
         let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\n{authorization}\r\n");
         thread::scope(|scope| {
             let readers: Vec<_> = (0..self.count)
-                .map(|_| scope.spawn(|| self.read(host, &request)))
+                .map(|_| {
+                    thread::sleep(ARRIVAL);
+                    scope.spawn(|| self.read(host, &request))
+                })
                 .collect();
             let ended = readers.into_iter().map(|reader| {
                 let outcome = reader.join();
