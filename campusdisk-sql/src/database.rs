@@ -24,6 +24,9 @@ pub(crate) const RECORD_SET: &str =
 pub(crate) trait Answer: Send + 'static {
     /// Whether the work had been done before, by its id, and this time nothing was.
     fn is_replay(&self) -> bool;
+
+    /// The answer of work that one statement did as a whole, known before it is run.
+    fn of_one_statement() -> Self;
 }
 
 /// What the two databases write differently.

@@ -12,7 +12,7 @@ use crate::postgres::Lent;
 /// The text of a statement: fixed, or put together from fixed parts. Values never are part of it.
 pub(crate) type Sql = std::borrow::Cow<'static, str>;
 
-/// A connection with a transaction on it.
+/// A connection on which work is done in one transaction.
 #[derive(Debug)]
 pub(crate) enum Session {
     Sqlite(SqliteConnection),
@@ -93,11 +93,19 @@ impl Session {
         Ok(ran)
     }
 
+    /// Runs statements as one that is a transaction of its own, where the database can and they fit.
+    pub(crate) async fn run_whole(&mut self, statements: &[Call<'_>]) -> Outcome<Whole> {
+        match self {
+            Self::Sqlite(_) => Ok(Whole::NotOne),
+            Self::Postgres(lent) => lent.run_whole(statements).await,
+        }
+    }
+
     /// Undoes what was done since the work began.
     pub(crate) async fn undo(&mut self) -> Outcome<()> {
         match self {
             Self::Sqlite(_) => self.execute(UNDO, Args::new()).await.map(drop),
-            Self::Postgres(lent) => lent.begin_again().await,
+            Self::Postgres(lent) => lent.roll_back().await,
         }
     }
 
@@ -144,10 +152,41 @@ pub(crate) struct Call<'s> {
     pub(crate) args: &'s Args,
     /// How the rows it reads are locked; without, it changes rows.
     pub(crate) lock: Option<Lock>,
+    pub(crate) wants: Rows,
     pub(crate) touches: Touches,
 }
 
-/// The tables that a statement reads and changes; empty for none. A row that goes takes those that refer to it along, and nothing
+/// How many rows a statement has to read or change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    Any,
+    Exactly(u64),
+    /// No number would do.
+    Impossible,
+}
+
+impl Rows {
+    pub(crate) fn are(self, rows: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exactly(count) => rows == count,
+            Self::Impossible => false,
+        }
+    }
+}
+
+/// What became of statements that were to be one transaction by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// Each came to what it wants, and all are committed.
+    Done,
+    /// One did not, and nothing is changed.
+    Undone,
+    /// They can't be one statement here, and were not run.
+    NotOne,
+}
+
+/// The tables that a statement looks into and changes; empty for none. A row that goes takes those that refer to it along, and nothing
 /// else sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Touches {
@@ -163,16 +202,26 @@ impl Touches {
         }
     }
 
+    /// Of a statement that looks for the rows it changes.
     pub(crate) fn writes(table: &'static str) -> Self {
+        Self {
+            reads: table,
+            writes: table,
+        }
+    }
+
+    /// Of a statement that adds rows and looks at none. Keys that are taken fail it whatever it sees, and those of rows that the same
+    /// transaction deletes are free.
+    pub(crate) fn inserts(table: &'static str) -> Self {
         Self {
             reads: "",
             writes: table,
         }
     }
 
-    /// Whether what `before` changes may show in what this reads or changes.
+    /// Whether what `before` changes may show in what this does.
     pub(crate) fn sees(self, before: Self) -> bool {
-        !before.writes.is_empty() && [self.reads, self.writes].contains(&before.writes)
+        !before.writes.is_empty() && self.reads == before.writes
     }
 }
 

@@ -25,6 +25,10 @@ impl Answer for Applied {
     fn is_replay(&self) -> bool {
         *self == Self::Before
     }
+
+    fn of_one_statement() -> Self {
+        Self::Now
+    }
 }
 
 pub(super) async fn apply(session: &mut Session, id: u128, changes: &[AccountChange]) -> Outcome<Applied> {

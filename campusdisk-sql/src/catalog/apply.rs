@@ -1,4 +1,4 @@
-//! Applying a change set: in few calls where nothing is in the way, else step by step.
+//! Applying a change set: in one call or few where nothing is in the way, else step by step.
 
 use campusdisk_core::catalog::record::Upload;
 use campusdisk_core::catalog::{ChangeSet, Committed};
@@ -10,16 +10,34 @@ use super::table::UPLOADS;
 use super::upload_rows::upload_args;
 use super::{add, bulk};
 use crate::failure::{Failure, Outcome};
-use crate::session::{Args, Session};
+use crate::session::{Args, Session, Whole};
 
 pub(super) async fn apply_set(session: &mut Session, set: &ChangeSet) -> Outcome<Committed> {
     let steps = plan::steps(set);
-    // Each call to the database costs more than most statements: statements that follow each other share one.
-    if let Some(committed) = many_at_once(session, &steps, set).await? {
-        return Ok(committed);
+    // Each call to the database costs more than most statements: best is one for all, without a transaction around it.
+    match all_as_one(session, &steps).await? {
+        Whole::Done => return Ok(Committed::default()),
+        Whole::Undone => {}
+        Whole::NotOne => {
+            if let Some(committed) = many_at_once(session, &steps, set).await? {
+                return Ok(committed);
+            }
+            session.undo().await?;
+        }
     }
-    session.undo().await?;
     one_by_one(session, &steps, set).await
+}
+
+/// Runs all steps as one statement, if each is a statement.
+async fn all_as_one(session: &mut Session, steps: &[Step<'_>]) -> Outcome<Whole> {
+    let statements: Option<Vec<_>> = steps
+        .iter()
+        .map(|step| step.statement().map(Statement::call))
+        .collect();
+    match statements {
+        Some(statements) => session.run_whole(&statements).await,
+        None => Ok(Whole::NotOne),
+    }
 }
 
 /// Runs all steps, statements in a row together. Without an answer something did not come to what is wanted; what was done
@@ -54,7 +72,7 @@ async fn all_met(session: &mut Session, statements: &[&Statement]) -> Outcome<bo
         Err(Failure::Refused(_)) => return Ok(false),
         Err(broken) => return Err(broken),
     };
-    let met = |(statement, rows): (&&Statement, u64)| statement.wants.is_met_by(rows);
+    let met = |(statement, rows): (&&Statement, u64)| statement.wants.rows().are(rows);
     Ok(statements.len() == outcomes.len() && statements.iter().zip(outcomes).all(met))
 }
 
@@ -87,7 +105,7 @@ async fn run(session: &mut Session, statement: &Statement) -> Outcome<bool> {
         }
         None => session.execute(statement.sql, args).await?,
     };
-    if wants.is_met_by(rows) {
+    if wants.rows().are(rows) {
         return Ok(true);
     }
     Err(match wants {

@@ -52,4 +52,9 @@ impl Answer for Committed {
     fn is_replay(&self) -> bool {
         self.replayed
     }
+
+    fn of_one_statement() -> Self {
+        // Bulk changes take several.
+        Self::default()
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use campusdisk_core::catalog::record::{BlobState, Content, Upload};
+use campusdisk_core::catalog::record::{Blob, BlobState, Content, Upload};
 use campusdisk_core::catalog::{BlobStep, Bulk, Change, ChangeSet, Expect, Extension, Record, RecordKey};
 use campusdisk_core::storage::{BlobKey, StoreName};
 use campusdisk_core::{ErrorKind, NodeId, UploadId};
@@ -16,7 +16,9 @@ use super::table::{
 };
 use super::upload_rows::upload_args;
 use crate::database::RECORD_SET;
-use crate::session::{Args, Call, Lock, Touches};
+use crate::session::{Args, Call, Lock, Rows, Touches};
+
+const THERE: &str = "the record is there";
 
 /// What a change set does, in order.
 pub(super) enum Step<'s> {
@@ -48,6 +50,7 @@ impl Statement {
             sql: self.sql,
             args: &self.args,
             lock: self.wants.lock(),
+            wants: self.wants.rows(),
             touches: self.touches,
         }
     }
@@ -75,18 +78,18 @@ pub(super) enum Wants {
 }
 
 impl Wants {
-    /// Whether `rows` read or changed rows are what is wanted.
-    pub(super) fn is_met_by(&self, rows: u64) -> bool {
+    /// How many read or changed rows are what is wanted.
+    pub(super) fn rows(&self) -> Rows {
         match self {
-            Self::Nothing => true,
-            Self::NoRow(..) => rows == 0,
-            Self::Never(..) => false,
+            Self::Nothing => Rows::Any,
+            Self::NoRow(..) => Rows::Exactly(0),
+            Self::Never(..) => Rows::Impossible,
             Self::NotReplayed
             | Self::Row(..)
             | Self::Parent(_)
             | Self::Change(..)
             | Self::Added(_)
-            | Self::Extended(_) => rows == 1,
+            | Self::Extended(_) => Rows::Exactly(1),
         }
     }
 
@@ -106,7 +109,8 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
     steps.push(run("applied_sets", RECORD_SET, args, Wants::NotReplayed));
     // What was not there must not be there when it is put either: another instance may have put it since.
     let mut absent = Vec::new();
-    for change in &set.changes {
+    let mut attached = Vec::new();
+    for (index, change) in set.changes.iter().enumerate() {
         match change {
             Change::Expect(expect) => {
                 if let Expect::Absent(key) = expect {
@@ -119,7 +123,14 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
                 if let Some(index) = expected {
                     absent.swap_remove(index);
                 }
-                put(&mut steps, record, expected.is_some());
+                let new = expected.is_some();
+                match attached_later(record, index, &set.changes) {
+                    Some(attachment) => {
+                        attached.push(attachment.index);
+                        steps.push(put_attached(attachment, new));
+                    }
+                    None => put(&mut steps, record, new),
+                }
             }
             Change::Delete(key) => {
                 let (statements, args) = by_key(key);
@@ -129,12 +140,13 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
                 let add = add::statement(*counter, *delta, *bound);
                 steps.push(run(add.table, add.sql, add.args, Wants::Added(add.reason)));
             }
+            Change::Blob(..) if attached.contains(&index) => {}
             Change::Blob(store, key, step) => steps.push(step_blob(store, key, *step)),
             Change::Extend(extension) => extend(&mut steps, extension),
             Change::Append(event) => {
                 let insert =
                     "INSERT INTO events (id, account, kind, payload, at) VALUES ($1, $2, $3, $4, $5)";
-                steps.push(run(EVENTS.name, insert, rows::event_args(event), Wants::Nothing));
+                steps.push(insert_plainly(EVENTS.name, insert, rows::event_args(event)));
             }
             Change::Bulk(bulk) => steps.push(Step::Bulk(bulk)),
         }
@@ -149,6 +161,16 @@ fn run(table: &'static str, sql: &'static str, args: Args, wants: Wants) -> Step
         args,
         wants,
         touches: Touches::writes(table),
+    })
+}
+
+/// A statement that adds rows to `table` and looks at none.
+fn insert_plainly(table: &'static str, sql: &'static str, args: Args) -> Step<'static> {
+    Step::Run(Statement {
+        sql,
+        args,
+        wants: Wants::Nothing,
+        touches: Touches::inserts(table),
     })
 }
 
@@ -196,7 +218,7 @@ fn check(expect: &Expect) -> Statement {
         }
         Expect::Absent(key) => {
             let (statements, args) = by_key(key);
-            let absent = Wants::NoRow(ErrorKind::AlreadyExists, "the record is there");
+            let absent = Wants::NoRow(ErrorKind::AlreadyExists, THERE);
             (statements.name, &statements.exists, args, absent)
         }
         Expect::NameFree(parent, name) => (
@@ -252,7 +274,7 @@ fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record, new: bool) {
         Record::Setting(setting) => (&SETTINGS, rows::setting_args(setting)),
     };
     steps.push(if new {
-        let there = Wants::Change(ErrorKind::AlreadyExists, "the record is there");
+        let there = Wants::Change(ErrorKind::AlreadyExists, THERE);
         run(statements.name, &statements.insert_new, args, there)
     } else {
         run(statements.name, &statements.upsert, args, Wants::Nothing)
@@ -269,7 +291,65 @@ fn put_extents(steps: &mut Vec<Step<'_>>, content: &Content, new: bool) {
         steps.push(run("content_extents", old, Args::new().id(id), Wants::Nothing));
     }
     let inserts = extents::inserts(&CONTENT_EXTENTS, id, &content.extents);
-    steps.extend(inserts.map(|(sql, args)| run("content_extents", sql, args, Wants::Nothing)));
+    steps.extend(inserts.map(|(sql, args)| insert_plainly("content_extents", sql, args)));
+}
+
+/// A blob as it is once a later change of the set attached it.
+struct Attachment {
+    blob: Blob,
+    count: u32,
+    /// Where in the set that change is.
+    index: usize,
+}
+
+/// The change that attaches the blob which `changes[index]` puts, when nothing between looks at that blob. Put as attached it takes
+/// one statement instead of two, and the set may fit one call.
+fn attached_later(record: &Record, index: usize, changes: &[Change]) -> Option<Attachment> {
+    let Record::Blob(blob) = record else { return None };
+    if blob.state == BlobState::Condemned {
+        return None;
+    }
+    let own = record.key();
+    let is_own = |store: &StoreName, key: &BlobKey| *store == blob.store && *key == blob.key;
+    for (later, change) in changes.iter().enumerate().skip(index + 1) {
+        match change {
+            Change::Blob(store, key, BlobStep::Attach(count)) if is_own(store, key) => {
+                let refs = blob.refs.checked_add(u64::from(*count))?;
+                let blob = Blob {
+                    state: BlobState::Live,
+                    refs,
+                    ..blob.clone()
+                };
+                return Some(Attachment {
+                    blob,
+                    count: *count,
+                    index: later,
+                });
+            }
+            Change::Blob(store, key, _) if is_own(store, key) => return None,
+            Change::Expect(Expect::Version(key, _) | Expect::Absent(key)) | Change::Delete(key)
+                if *key == own =>
+            {
+                return None;
+            }
+            Change::Put(record) if record.key() == own => return None,
+            Change::Extend(_) | Change::Bulk(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn put_attached(attachment: Attachment, new: bool) -> Step<'static> {
+    /// As the upsert of blobs, but what is counted already is kept and added to: `$11` is what is added.
+    static UPSERT: LazyLock<String> = LazyLock::new(|| format!("{}, refs = blobs.refs + $11", BLOBS.upsert));
+    let args = rows::blob_args(&attachment.blob);
+    if new {
+        let there = Wants::Change(ErrorKind::AlreadyExists, THERE);
+        return run(BLOBS.name, &BLOBS.insert_new, args, there);
+    }
+    let args = args.count(u64::from(attachment.count));
+    run(BLOBS.name, &UPSERT, args, Wants::Nothing)
 }
 
 fn step_blob(store: &StoreName, key: &BlobKey, step: BlobStep) -> Step<'static> {

@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 pub(crate) use self::lent::Lent;
+use self::lent::Stage;
 pub use self::options::PostgresOptions;
 use crate::catalog::SqlCatalog;
 use crate::database::{Answer, Database};
@@ -28,10 +29,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// A PostgreSQL database with its connections. Clones share them.
 ///
 /// # What it promises
-/// Each change set is a transaction of its own. Its answer comes after the server's `COMMIT`, so it is as durable as the server is
-/// set to make it (`fsync` and `synchronous_commit` are on unless somebody turned them off). A server that restarts, a connection
-/// that breaks and transactions that meet are tried again, [`tries`](PostgresOptions::tries) times in all; when the answer to
-/// `COMMIT` is lost, the set's id tells whether it was applied.
+/// Each change set is a transaction of its own: one statement where that can be, else several between `BEGIN` and `COMMIT`. Its answer
+/// comes after the server committed, so it is as durable as the server is set to make it (`fsync` and `synchronous_commit` are on
+/// unless somebody turned them off). A server that restarts, a connection that breaks and transactions that meet are tried again,
+/// [`tries`](PostgresOptions::tries) times in all; when the answer to a commit is lost, the set's id tells whether it was applied.
 #[derive(Clone, Debug)]
 pub struct PostgresDatabase(Arc<Inner>);
 
@@ -82,7 +83,7 @@ impl PostgresDatabase {
         // Not `run`: with its `Acquire` no caller could prove that the future may move between threads.
         migrations().run_direct(None, &mut connection, false).await?;
         connection.close().await?;
-        let connect = options.limit(connect).statement_cache_capacity(512);
+        let connect = options.set_up(connect).statement_cache_capacity(512);
         let last_loss = LastLoss::default();
         let pool = |connections| {
             last_loss
@@ -127,12 +128,13 @@ impl PostgresDatabase {
     async fn try_rows(&self, sql: &Sql, args: &Args) -> Outcome<Vec<PgRow>> {
         let mut lent = self.lend(&self.0.readers).await?;
         let query = sqlx::query_with(AssertSqlSafe(sql.clone()), args.clone().for_postgres()?);
-        let rows = lent.rows(query).await?;
+        let rows = lent.read(query).await?;
         lent.give_back();
         Ok(rows)
     }
 
-    /// Does work in a transaction of its own, again where that may help. Dropped before its end, the transaction rolls back.
+    /// Does work in a transaction of its own, again where that may help. Dropped before its end, the transaction rolls back, unless its
+    /// commit is under way.
     pub(crate) async fn write<T: Answer>(&self, work: Work<T>) -> Result<T> {
         let mut unanswered = None;
         let mut tries = 1;
@@ -148,32 +150,32 @@ impl PostgresDatabase {
 
     /// Does work in one transaction. What it would have answered is in `unanswered` when nobody knows whether it is committed.
     async fn try_write<T: Answer>(&self, work: &Work<T>, unanswered: &mut Option<T>) -> Outcome<T> {
-        let mut lent = self.lend(&self.0.writers).await?;
-        lent.run(BEGIN).await?;
-        let mut session = Session::Postgres(lent);
+        let mut session = Session::Postgres(self.lend(&self.0.writers).await?);
         let worked = work(&mut session).await;
         let Session::Postgres(mut lent) = session else {
             return worked;
         };
-        let answer = match worked {
-            Ok(answer) => answer,
+        match worked {
+            Ok(answer) => match lent.commit().await {
+                Ok(()) => {
+                    lent.give_back();
+                    Ok(answer)
+                }
+                Err(failure) => {
+                    if !answer.is_replay() {
+                        *unanswered = Some(answer);
+                    }
+                    Err(failure)
+                }
+            },
             Err(failure) => {
+                if lent.stage() == Stage::Committing {
+                    *unanswered = Some(T::of_one_statement());
+                }
                 // Anything else is rolled back too, as its connection is dropped.
                 let stands = matches!(failure, Failure::Refused(_) | Failure::Clashed(_));
-                if stands && lent.run("ROLLBACK").await.is_ok() {
+                if stands && lent.roll_back().await.is_ok() {
                     lent.give_back();
-                }
-                return Err(failure);
-            }
-        };
-        match lent.run("COMMIT").await {
-            Ok(()) => {
-                lent.give_back();
-                Ok(answer)
-            }
-            Err(failure) => {
-                if !answer.is_replay() {
-                    *unanswered = Some(answer);
                 }
                 Err(failure)
             }
@@ -207,10 +209,6 @@ impl PostgresDatabase {
         Ok(())
     }
 }
-
-/// Row locks and the order of statements are what sets rely on, whatever isolation the server has as its default: a read after a
-/// lock must see what was committed while the lock was waited for.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl LastLoss {
     fn note(&self) {

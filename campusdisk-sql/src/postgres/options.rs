@@ -81,14 +81,20 @@ impl PostgresOptions {
         self
     }
 
-    /// Has the server keep the limits of statements, on every connection that is made with `connect`.
-    pub(super) fn limit(&self, connect: PgConnectOptions) -> PgConnectOptions {
+    /// Has the server keep the limits of statements, and the isolation that they rely on, on every connection that is made with
+    /// `connect`.
+    pub(super) fn set_up(&self, connect: PgConnectOptions) -> PgConnectOptions {
         let statement = self.statement_timeout.as_millis();
-        connect.options([
+        let limits = connect.options([
             ("statement_timeout", statement),
             ("lock_timeout", self.lock_timeout.as_millis()),
             // Who is gone without a word must not hold its locks for ever.
             ("idle_in_transaction_session_timeout", statement),
+        ]);
+        limits.options([
+            // Row locks and the order of statements are what sets rely on, whatever the server has as its default: a read after a
+            // lock must see what was committed while the lock was waited for.
+            ("default_transaction_isolation", "read committed"),
         ])
     }
 

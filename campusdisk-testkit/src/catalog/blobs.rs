@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use campusdisk_core::ErrorKind;
 use campusdisk_core::catalog::record::{Blob, BlobState};
-use campusdisk_core::catalog::{BlobStep, Catalog, Change, RecordKey, SweepQuery};
+use campusdisk_core::catalog::{BlobStep, Catalog, Change, Expect, RecordKey, SweepQuery};
 use campusdisk_core::storage::BlobKey;
 
 use super::desk::{Desk, at, store};
@@ -32,6 +32,74 @@ pub async fn c9_attaching_makes_a_leased_blob_live(catalog: Arc<dyn Catalog>) {
     assert_eq!(state(&desk, &blob).await, (BlobState::Live, 2));
     desk.apply(step(&blob, BlobStep::Attach(3))).await;
     assert_eq!(state(&desk, &blob).await, (BlobState::Live, 5));
+}
+
+pub async fn c9_a_blob_put_and_attached_in_one_set_is_live(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let blob = desk.blob();
+    let put = |blob: &Blob, then: Vec<Change>| [vec![blob.clone().into()], then].concat();
+    desk.apply(put(&blob, step(&blob, BlobStep::Attach(2)))).await;
+    let live = Blob {
+        state: BlobState::Live,
+        refs: 2,
+        ..blob.clone()
+    };
+    assert_eq!(desk.read_blob(&blob).await, Some(live.clone()));
+    // Put again, it keeps what is counted, and other facts are replaced.
+    let again = Blob {
+        owner: "hall-2".to_owned(),
+        refs: 9,
+        ..blob.clone()
+    };
+    let other = desk.blob();
+    let steps = [
+        put(&again, vec![other.clone().into()]),
+        step(&other, BlobStep::Attach(1)),
+        step(&again, BlobStep::Attach(3)),
+        step(&again, BlobStep::Detach(1)),
+    ];
+    desk.apply(steps.concat()).await;
+    let twice = Blob {
+        owner: "hall-2".to_owned(),
+        refs: 4,
+        ..live
+    };
+    assert_eq!(desk.read_blob(&blob).await, Some(twice));
+    assert_eq!(state(&desk, &other).await, (BlobState::Live, 1));
+}
+
+pub async fn c9_what_a_set_does_between_putting_and_attaching_a_blob_counts(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let blob = desk.blob();
+    let row: Change = blob.clone().into();
+    let attach = || step(&blob, BlobStep::Attach(1)).remove(0);
+    let detach = || step(&blob, BlobStep::Detach(1)).remove(0);
+    let key = RecordKey::Blob(blob.store.clone(), blob.key);
+    let refused = [
+        (vec![row.clone(), detach(), attach()], ErrorKind::Conflict),
+        (
+            vec![row.clone(), Change::Delete(key.clone()), attach()],
+            ErrorKind::Conflict,
+        ),
+        (
+            vec![row.clone(), Expect::Absent(key).into(), attach()],
+            ErrorKind::AlreadyExists,
+        ),
+        (
+            vec![condemned(blob.clone(), 0).into(), attach()],
+            ErrorKind::Conflict,
+        ),
+        (
+            vec![row.clone(), condemned(blob.clone(), 0).into(), attach()],
+            ErrorKind::Conflict,
+        ),
+    ];
+    for (changes, kind) in refused {
+        assert_eq!(desk.refused(changes).await, kind);
+        assert_eq!(desk.read_blob(&blob).await, None);
+    }
+    desk.apply(vec![row.clone(), attach(), row, attach()]).await;
+    assert_eq!(state(&desk, &blob).await, (BlobState::Live, 2));
 }
 
 pub async fn c9_attaching_what_is_condemned_or_gone_is_a_conflict(catalog: Arc<dyn Catalog>) {

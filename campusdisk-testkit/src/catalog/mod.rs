@@ -105,6 +105,8 @@ macro_rules! catalog_conformance {
             ],
             blobs: [
                 c9_attaching_makes_a_leased_blob_live,
+                c9_a_blob_put_and_attached_in_one_set_is_live,
+                c9_what_a_set_does_between_putting_and_attaching_a_blob_counts,
                 c9_attaching_what_is_condemned_or_gone_is_a_conflict,
                 c9_detaching_leaves_a_blob_live_and_stops_at_zero,
                 c9_a_lease_protects_until_it_is_over,
