@@ -1,6 +1,6 @@
 //! A stretch of network between a client and PostgreSQL that breaks when told.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ pub enum Cut {
     Silence,
 }
 
-/// Passes everything on, but for the commits that are to be cut.
+/// Passes everything on, but for the commits that are to be cut: `COMMIT`, or a statement that is a whole set.
 #[derive(Debug)]
 pub struct Between {
     port: u16,
@@ -34,6 +34,8 @@ pub struct Between {
 struct State {
     next: Mutex<VecDeque<Cut>>,
     cuts: AtomicU32,
+    begun: AtomicU32,
+    whole: AtomicU32,
     refuses: AtomicBool,
     refused: AtomicU32,
 }
@@ -81,6 +83,16 @@ impl Between {
     pub fn cuts(&self) -> u32 {
         self.state.cuts.load(Ordering::SeqCst)
     }
+
+    /// How many transactions were begun by a statement of their own.
+    pub fn begun(&self) -> u32 {
+        self.state.begun.load(Ordering::SeqCst)
+    }
+
+    /// How many sets were sent as one statement each, which commits itself.
+    pub fn whole(&self) -> u32 {
+        self.state.whole.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Between {
@@ -94,16 +106,50 @@ impl State {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to happen to these bytes of a client, which waits for the answer to each of its messages.
-    fn cut_of(&self, bytes: &[u8]) -> Option<Cut> {
-        // A simple query: its letter, its length, its text.
-        if !bytes.ends_with(b"COMMIT\0") {
+    /// What is to happen to these bytes of a client, which sends whole messages and waits for the answer. `whole` are the names of
+    /// the prepared statements that are a whole set.
+    fn cut_of(&self, bytes: &[u8], whole: &mut HashSet<Vec<u8>>) -> Option<Cut> {
+        let mut commits = false;
+        for (kind, body) in messages(bytes) {
+            let mut texts = body.split(|byte| *byte == 0);
+            let (first, second) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+            match kind {
+                b'Q' => {
+                    commits |= first == b"COMMIT";
+                    self.begun
+                        .fetch_add(u32::from(first == b"BEGIN"), Ordering::SeqCst);
+                }
+                // Parse: the name to be, and the text, which fails unless all of the set is met.
+                b'P' if String::from_utf8_lossy(second).contains(" SELECT 1 / CASE ") => {
+                    whole.insert(first.to_owned());
+                }
+                // Bind: where to, and the name.
+                b'B' if whole.contains(second) => {
+                    commits = true;
+                    self.whole.fetch_add(1, Ordering::SeqCst);
+                }
+                _ => {}
+            }
+        }
+        if !commits {
             return None;
         }
         let cut = self.queue().pop_front();
         self.cuts.fetch_add(u32::from(cut.is_some()), Ordering::SeqCst);
         cut
     }
+}
+
+/// The letter and the body of each message. The first of a connection has no letter, and is passed over.
+fn messages(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (&kind, after) = rest.split_first()?;
+        let len = u32::from_be_bytes(*after.first_chunk()?) as usize;
+        let body = after.get(4..len)?;
+        rest = after.get(len..)?;
+        Some((kind, body))
+    })
 }
 
 /// Takes connections on a free port of the loopback address, each on a task of its own, until the listening task is aborted.
@@ -125,6 +171,7 @@ where
 async fn pass_on(mut client: TcpStream, to: u16, state: &State) -> io::Result<()> {
     let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
     let (mut up, mut down) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut whole = HashSet::new();
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
@@ -132,7 +179,7 @@ async fn pass_on(mut client: TcpStream, to: u16, state: &State) -> io::Result<()
                 if bytes.is_empty() {
                     return Ok(());
                 }
-                let cut = state.cut_of(bytes);
+                let cut = state.cut_of(bytes, &mut whole);
                 if cut != Some(Cut::Before) {
                     server.write_all(bytes).await?;
                 }

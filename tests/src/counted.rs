@@ -111,6 +111,11 @@ pub fn counting(key: &str) -> ChangeSet {
         .with(setting(&format!("{key}-second")))
 }
 
+/// A set that counts one and is one statement on PostgreSQL, as it changes no table twice; [`is_there`] does not know it.
+pub fn counting_at_once(key: &str) -> ChangeSet {
+    set().with(setting(key)).with(plus_one(COUNTED))
+}
+
 /// Counts one in a drive.
 pub fn plus_one(drive: DriveId) -> Change {
     Change::Add(Counter::DriveTree(drive), 1, Bound::None)

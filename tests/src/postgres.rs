@@ -44,6 +44,13 @@ impl Schema {
         self.url.replacen(&format!(":{direct}/"), &format!(":{port}/"), 1)
     }
 
+    /// The address of another database on the server.
+    pub fn url_of_database(&self, name: &str) -> String {
+        let own = self.url.split('?').next().and_then(|url| url.rsplit_once('/'));
+        own.map(|(server, _)| format!("{server}/{name}"))
+            .expect("an address with a database")
+    }
+
     /// The port of the server.
     pub fn port(&self) -> u16 {
         self.options().get_port()

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use campusdisk_accounts::{Accounts, AccountsConfig, AccountsSeams, Administrator, Page, Registrant};
-use campusdisk_core::catalog::{Bulk, Catalog, ChangeSet, Committed, Metadata};
+use campusdisk_core::catalog::{Bulk, Catalog, ChangeSet, Committed, Expect, Ledger, Metadata};
 use campusdisk_core::{ChangeId, ErrorKind, IdSource, RandomIds, SystemClock, Timestamp};
 use campusdisk_sql::{PostgresOptions, SqlCatalog};
 use campusdisk_tests::Hall;
 use campusdisk_tests::between::{Between, Cut};
-use campusdisk_tests::counted::{COUNTED, Place, counted, counting, is_there, number, set};
+use campusdisk_tests::counted::{
+    COUNTED, Place, counted, counting, counting_at_once, is_there, number, plus_one, set, setting,
+};
 use campusdisk_tests::postgres::{Schema, server};
 use campusdisk_tests::wait::{in_time, until};
 use futures::join;
@@ -23,6 +25,15 @@ use tokio::task::JoinHandle;
 /// Held for writing by who restarts the server, and for reading by everybody else.
 static SERVER: RwLock<()> = RwLock::const_new(());
 
+/// What happens to the commits of one set, one after the other.
+const CUTS: [&[Cut]; 5] = [
+    &[Cut::Before],
+    &[Cut::During],
+    &[Cut::After],
+    &[Cut::After, Cut::Before, Cut::During],
+    &[Cut::Before, Cut::After, Cut::After],
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_is_cut_before_during_or_after_is_applied_once() {
     let _server_stays = SERVER.read().await;
@@ -31,13 +42,7 @@ async fn a_commit_that_is_cut_before_during_or_after_is_applied_once() {
     let database = place.open_by(&between, PostgresOptions::default()).await;
     let catalog = database.catalog();
     let mut sets = 0;
-    for cuts in [
-        vec![Cut::Before],
-        vec![Cut::During],
-        vec![Cut::After],
-        vec![Cut::After, Cut::Before, Cut::During],
-        vec![Cut::Before, Cut::After, Cut::After],
-    ] {
+    for cuts in CUTS {
         for round in 0..5 {
             let before = between.cuts();
             cuts.iter().for_each(|cut| between.cut_next(*cut));
@@ -54,6 +59,66 @@ async fn a_commit_that_is_cut_before_during_or_after_is_applied_once() {
         }
     }
     assert_eq!(counted(&catalog).await, sets);
+    assert_eq!(between.whole(), 0, "COMMIT was cut");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_set_of_one_statement_that_is_cut_before_during_or_after_is_applied_once() {
+    let _server_stays = SERVER.read().await;
+    let place = Place::fresh().await;
+    let between = Between::start(place.schema.port()).await;
+    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let catalog = database.catalog();
+    let mut sets = 0;
+    for cuts in CUTS {
+        for round in 0..5 {
+            let (cut, whole, begun) = (between.cuts(), between.whole(), between.begun());
+            cuts.iter().for_each(|cut| between.cut_next(*cut));
+            let key = format!("{cuts:?} {round}");
+            let same = counting_at_once(&key);
+            let committed = catalog.commit(same.clone()).await.unwrap();
+            assert_eq!(committed, Committed::default(), "{key}: this call did it");
+            assert_eq!(between.cuts() - cut, cuts.len() as u32, "{key}: all were cut");
+            assert_eq!(
+                between.whole() - whole,
+                cuts.len() as u32 + 1,
+                "{key}: one statement each"
+            );
+            // Where it turns out to be applied, its id says so, in a transaction.
+            assert!(between.begun() - begun <= 1, "{key}");
+            sets += 1;
+            assert!(catalog.setting(&key).await.unwrap().is_some());
+            assert_eq!(counted(&catalog).await, sets, "{key}: counted once");
+            assert!(catalog.commit(same).await.unwrap().replayed);
+        }
+    }
+    assert_eq!(counted(&catalog).await, sets);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_set_of_one_statement_that_is_refused_is_refused_also_when_an_answer_is_lost() {
+    let _server_stays = SERVER.read().await;
+    let place = Place::fresh().await;
+    let between = Between::start(place.schema.port()).await;
+    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let catalog = database.catalog();
+    for cut in [Cut::Before, Cut::During, Cut::After] {
+        let key = format!("{cut:?}");
+        let refused = set()
+            .with(Expect::TreeVersion(COUNTED, 7))
+            .with(setting(&key))
+            .with(plus_one(COUNTED));
+        between.cut_next(cut);
+        let error = catalog.commit(refused).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+        assert!(
+            error.to_string().contains("folders of the drive were moved"),
+            "{error}"
+        );
+        assert!(catalog.setting(&key).await.unwrap().is_none());
+    }
+    assert_eq!((between.cuts(), between.whole()), (3, 6));
+    assert_eq!(counted(&catalog).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,15 +188,16 @@ async fn a_server_that_falls_silent_is_unavailable_and_its_answer_is_asked_for_a
         .with_statement_timeout(Duration::from_millis(200));
     let database = place.open_by(&between, options).await;
     let catalog = database.catalog();
-    between.cut_next(Cut::Silence);
-    let same = counting("silent");
-    let error = in_time("silence", catalog.commit(same.clone()))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-    assert_eq!(between.cuts(), 1);
-    assert!(catalog.commit(same).await.unwrap().replayed);
-    assert_eq!(counted(&catalog).await, 1);
+    for (number, same) in (1..).zip([counting("silent"), counting_at_once("silent")]) {
+        between.cut_next(Cut::Silence);
+        let error = in_time("silence", catalog.commit(same.clone()))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert_eq!(between.cuts(), number);
+        assert!(catalog.commit(same).await.unwrap().replayed);
+        assert_eq!(counted(&catalog).await, u64::from(number));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,22 +206,26 @@ async fn a_set_whose_backend_is_ended_in_its_middle_is_applied_once() {
     let place = Place::fresh().await;
     let database = place.open(PostgresOptions::default()).await;
     let catalog = database.catalog();
-    let mut holder = place.hold().await;
-    let committing = tokio::spawn({
-        let catalog = catalog.clone();
-        async move { catalog.commit(counting("ended")).await }
-    });
-    let mut watcher = place.schema.connect().await;
-    place.wait_for_waiters(&mut watcher, 1).await;
-    let own = place.schema.own_backends();
-    let ended = format!(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {own} AND wait_event_type = 'Lock'"
-    );
-    assert_eq!(number(&mut watcher, ended).await, 1, "one was in the middle");
-    holder.execute("ROLLBACK").await.unwrap();
-    in_time("the set", committing).await.unwrap().unwrap();
+    for (sets, set) in (1..).zip([counting("ended"), counting_at_once("ended")]) {
+        let mut holder = place.hold().await;
+        let committing = tokio::spawn({
+            let catalog = catalog.clone();
+            async move { catalog.commit(set).await }
+        });
+        let mut watcher = place.schema.connect().await;
+        place.wait_for_waiters(&mut watcher, 1).await;
+        let own = place.schema.own_backends();
+        let ended = format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {own} AND wait_event_type = 'Lock'"
+        );
+        assert_eq!(number(&mut watcher, ended).await, 1, "one was in the middle");
+        holder.execute("ROLLBACK").await.unwrap();
+        let committed = in_time("the set", committing).await.unwrap().unwrap();
+        assert!(!committed.replayed);
+        assert_eq!(counted(&catalog).await, sets);
+    }
     assert!(is_there(&catalog, "ended").await);
-    assert_eq!(counted(&catalog).await, 1);
+    assert!(catalog.setting("ended").await.unwrap().is_some());
 }
 
 /// Eight tasks that commit sets until told to stop.

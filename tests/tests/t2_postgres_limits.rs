@@ -50,14 +50,7 @@ async fn a_server_that_takes_no_more_connections_is_unavailable_and_then_serves_
         .schema
         .run(format!("CREATE DATABASE {name} CONNECTION LIMIT 3"))
         .await;
-    let url = place
-        .schema
-        .url()
-        .split('?')
-        .next()
-        .and_then(|url| url.rsplit_once('/'))
-        .map(|(server, _)| format!("{server}/{name}"))
-        .unwrap();
+    let url = place.schema.url_of_database(&name);
     let database = PostgresDatabase::connect(&url, short()).await.unwrap();
     let catalog = database.catalog();
     let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
