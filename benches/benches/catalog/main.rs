@@ -4,8 +4,11 @@
 //! how many files the folder has (default 100,000). `catalog commits CLIENTS BATCH SETS` does only that, and prints
 //! changes per second: `cargo xtask bench` runs it so, to count its syncs from outside. `catalog postgres CLIENTS DRIVES SETS` commits
 //! on the PostgreSQL database that `CAMPUSDISK_BENCH_POSTGRES` is the address of, and prints changes per second and the time, in ms,
-//! within which 99 of 100 were answered.
+//! within which 99 of 100 were answered. `catalog pages sqlite FILES` and `catalog pages postgres FILES` print such times of first, middle and
+//! last pages of a folder of so many files, by each order.
 #![allow(clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
+
+mod pages;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -42,6 +45,15 @@ async fn main() -> Fallible<()> {
         println!("{:.1}", measured.sets_per_second);
         return Ok(());
     }
+    if let [part, database, files] = words.as_slice()
+        && part == "pages"
+    {
+        let files = files.parse()?;
+        return match database.as_str() {
+            "postgres" => pages::postgres(&postgres_url()?, files).await,
+            _ => pages::sqlite(&folder, files).await,
+        };
+    }
     if let [part, clients, drives, sets] = words.as_slice()
         && part == "postgres"
     {
@@ -55,6 +67,10 @@ async fn main() -> Fallible<()> {
         );
     }
     large_folder(&folder, files).await
+}
+
+fn postgres_url() -> Fallible<String> {
+    Ok(std::env::var("CAMPUSDISK_BENCH_POSTGRES")?)
 }
 
 struct Measured {
@@ -97,8 +113,7 @@ async fn commits(folder: &Path, clients: u32, batch: usize, sets: u32) -> Fallib
 
 /// Commits finished uploads into as many drives, each client into one.
 async fn postgres(clients: u32, drives: u32, sets: u32) -> Fallible<()> {
-    let url = std::env::var("CAMPUSDISK_BENCH_POSTGRES")?;
-    let database = PostgresDatabase::connect(&url, PostgresOptions::default()).await?;
+    let database = PostgresDatabase::connect(&postgres_url()?, PostgresOptions::default()).await?;
     let catalog = database.catalog();
     let mut places = Vec::new();
     for _ in 0..drives {
@@ -274,7 +289,7 @@ async fn large_folder(folder: &Path, files: u32) -> Fallible<()> {
                     after: None,
                     limit: 200,
                 };
-                pages(&catalog, root, query, files / 2).await?;
+                sorted_pages(&catalog, root, query, files / 2).await?;
             }
         }
     }
@@ -284,7 +299,12 @@ async fn large_folder(folder: &Path, files: u32) -> Fallible<()> {
     Ok(())
 }
 
-async fn pages(catalog: &SqlCatalog, root: NodeId, mut query: ChildrenQuery, middle: u32) -> Fallible<()> {
+async fn sorted_pages(
+    catalog: &SqlCatalog,
+    root: NodeId,
+    mut query: ChildrenQuery,
+    middle: u32,
+) -> Fallible<()> {
     let (first, rows) = timed_page(catalog, root, &query).await?;
     let mut seen = 0;
     query.limit = 1000;
