@@ -55,7 +55,7 @@ pub(crate) async fn postgres(url: &str, files: u32) -> Fallible<()> {
     let (drive, root) = drive(&catalog, 1).await?;
     let numbers = format!(
         "(SELECT n, format('Document %s of a student.pdf', lpad(n::text, 7, '0')) AS name \
-         FROM generate_series(1, {files}) AS n)"
+         FROM generate_series(1::bigint, {files}) AS n)"
     );
     let id = "decode(lpad(to_hex(1000000000 + n), 32, '0'), 'hex')";
     let key = r"convert_to(lower(name), 'UTF8') || '\x00'::bytea || convert_to(name, 'UTF8')";
