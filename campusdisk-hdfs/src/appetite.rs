@@ -8,9 +8,9 @@ const LEAST_BYTES: u64 = 512 << 10;
 /// Who takes less is slow.
 const QUICK_BYTES_PER_SECOND: u64 = 8 << 20;
 
-/// At once is asked for an eighth of what was taken quickly before. The buffers of connections take some MiB from anybody, which
-/// says nothing of who reads at their other end.
-const PART: u64 = 8;
+/// Who took this much without being slow is quick. The buffers of connections take some MiB from anybody, which says nothing of who
+/// reads at their other end.
+const TRUSTED_BYTES: u64 = 8 << 20;
 
 /// What a client seems to take without a pause.
 #[derive(Debug)]
@@ -31,7 +31,10 @@ impl Appetite {
 
     /// How much to ask for now.
     pub(crate) fn window_bytes(&self) -> u64 {
-        (self.quick_bytes / PART).max(LEAST_BYTES).min(self.most_bytes)
+        match self.quick_bytes >= TRUSTED_BYTES {
+            true => self.most_bytes,
+            false => LEAST_BYTES.min(self.most_bytes),
+        }
     }
 
     /// So much was taken, which the client took this long for, without the time that the cluster needed.
@@ -54,12 +57,11 @@ mod tests {
     #[test]
     fn who_is_quick_is_soon_given_whole_windows_and_who_slows_down_none() {
         let mut appetite = Appetite::new(4 * MIB);
-        let mut taken = 0;
-        while appetite.window_bytes() < 4 * MIB {
-            taken += appetite.window_bytes();
-            appetite.took(appetite.window_bytes(), Duration::from_millis(1));
+        for _ in 0..16 {
+            assert_eq!(appetite.window_bytes(), LEAST_BYTES);
+            appetite.took(LEAST_BYTES, Duration::from_millis(1));
         }
-        assert!((32 * MIB..=37 * MIB).contains(&taken), "{taken}");
+        assert_eq!(appetite.window_bytes(), 4 * MIB);
         appetite.took(4 * MIB, Duration::from_millis(500));
         assert_eq!(appetite.window_bytes(), 4 * MIB, "8 MiB a second are quick");
         appetite.took(4 * MIB, Duration::from_millis(501));
