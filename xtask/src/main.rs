@@ -70,11 +70,9 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             match action {
                 ServicesAction::Up { names } => {
                     bed.up(&services::chosen(&names))?;
-                    println!(
-                        "export {}={}",
-                        services::SERVICES_ENV,
-                        bed.endpoints_path().display()
-                    );
+                    for (name, value) in bed.variables() {
+                        println!("export {name}={}", value.display());
+                    }
                 }
                 ServicesAction::Down => bed.down()?,
                 ServicesAction::Status => bed.print_status(),

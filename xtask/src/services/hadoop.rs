@@ -60,6 +60,7 @@ pub(crate) fn shell(conf_dir: &Path) -> Result<Command> {
 pub(super) struct Hadoop {
     home: PathBuf,
     class_path: String,
+    flags: Vec<String>,
     nodes: Vec<DataNodePorts>,
 }
 
@@ -83,25 +84,39 @@ impl Hadoop {
             home: home.to_path_buf(),
             // The configuration comes first: it holds the web applications the jars lack.
             class_path: format!("{}:{}/*", home.join("conf").display(), jars()?.display()),
+            flags: Vec::new(),
             nodes: (0..DATA_NODES).map(node).collect::<Result<_>>()?,
         })
+    }
+
+    /// Gives every Java of it another flag.
+    #[must_use]
+    pub(super) fn with_flag(mut self, flag: String) -> Self {
+        self.flags.push(flag);
+        self
     }
 
     pub(super) fn conf(&self) -> PathBuf {
         self.home.join("conf")
     }
 
-    /// Writes the configuration of a cluster that is reached at `url`; `name_nodes` says where its NameNodes are.
-    pub(super) fn write_configuration(&self, url: &str, name_nodes: Vec<Setting>) -> Result<()> {
+    /// Writes the configuration of a cluster that is reached at `url`: the common settings, and those of this one for each of the
+    /// two files, among them where its NameNodes are.
+    pub(super) fn write_configuration(
+        &self,
+        url: &str,
+        core: Vec<Setting>,
+        hdfs: Vec<Setting>,
+    ) -> Result<()> {
         let conf = self.conf();
         fs::create_dir_all(&conf)?;
-        let core = [
+        let mut common = vec![
             setting("fs.defaultFS", url),
             setting("hadoop.tmp.dir", self.home.join("tmp").display()),
             setting("fs.trash.interval", 60),
         ];
         // When a DataNode counts as dead is left at Hadoop's defaults (10.5 minutes): uploads must not depend on it.
-        let mut hdfs = vec![
+        let mut common_hdfs = vec![
             setting("dfs.replication", 3),
             setting("dfs.namenode.fs-limits.min-block-size", 1_048_576),
             setting("dfs.blocksize", 16_777_216),
@@ -113,9 +128,10 @@ impl Hadoop {
             // On a small idle cluster the load check rejects healthy nodes as too busy.
             setting("dfs.namenode.redundancy.considerLoad", false),
         ];
-        hdfs.extend(name_nodes);
-        fs::write(conf.join("core-site.xml"), site(&core))?;
-        fs::write(conf.join("hdfs-site.xml"), site(&hdfs))?;
+        common.extend(core);
+        common_hdfs.extend(hdfs);
+        fs::write(conf.join("core-site.xml"), site(&common))?;
+        fs::write(conf.join("hdfs-site.xml"), site(&common_hdfs))?;
         fs::write(conf.join("log4j.properties"), LOG4J)?;
         // The jars of 3.5.0 hold no web applications, and the servers refuse to start without.
         for application in ["hdfs", "datanode", "journal", "secondary", "static"] {
@@ -134,11 +150,10 @@ impl Hadoop {
             "-XX:+UseSerialGC",
             "-Djava.net.preferIPv4Stack=true",
             heap,
-            "-cp",
-            &self.class_path,
-            name,
         ];
         let mut words: Vec<String> = java.map(str::to_owned).to_vec();
+        words.extend(self.flags.iter().cloned());
+        words.extend(["-cp", &self.class_path, name].map(str::to_owned));
         for (key, value) in settings {
             words.extend(["-D".to_owned(), format!("{key}={value}")]);
         }
@@ -201,6 +216,11 @@ pub(super) fn has_every_data_node(http: &str) -> bool {
         bean(http, "NameNode", "FSNamesystemState").and_then(|state| state["NumLiveDataNodes"].as_u64());
     live == u64::try_from(DATA_NODES).ok()
         && bean(http, "NameNode", "NameNodeInfo").is_some_and(|info| info["Safemode"] == "")
+}
+
+/// A free address of this machine, as `IP:port`.
+pub(super) fn local_address() -> Result<String> {
+    Ok(format!("127.0.0.1:{}", net::free_port()?))
 }
 
 pub(super) fn setting(key: impl Into<String>, value: impl ToString) -> Setting {

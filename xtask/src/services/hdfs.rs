@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::hadoop::{self, DATA_NODES, Hadoop, NAME_NODE, READY_LIMIT, VERSION, setting};
+use super::hadoop::{self, DATA_NODES, Hadoop, NAME_NODE, READY_LIMIT, VERSION, local_address, setting};
 use super::{Purpose, Service};
 use crate::net;
 
@@ -41,6 +41,7 @@ impl Service for Hdfs {
         let names = home.join("name");
         hadoop.write_configuration(
             &url,
+            Vec::new(),
             vec![
                 setting("dfs.namenode.name.dir", format!("file://{}", names.display())),
                 setting("dfs.namenode.rpc-address", rpc),
@@ -67,8 +68,4 @@ impl Service for Hdfs {
             "datanodes": listed,
         }))
     }
-}
-
-fn local_address() -> Result<String> {
-    Ok(format!("127.0.0.1:{}", net::free_port()?))
 }

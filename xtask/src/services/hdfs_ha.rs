@@ -50,7 +50,7 @@ impl Service for HdfsHa {
         let journals = Node::plan(home, "journal", JOURNAL_NODES)?;
         let names = Node::plan(home, "nn", 2)?;
         let url = format!("hdfs://{NAME_SERVICE}");
-        hadoop.write_configuration(&url, settings(&journals, &names))?;
+        hadoop.write_configuration(&url, Vec::new(), settings(&journals, &names))?;
 
         let mut daemons = Vec::new();
         let mut known_journals = Vec::new();

@@ -4,6 +4,8 @@ mod endpoints;
 mod hadoop;
 mod hdfs;
 mod hdfs_ha;
+mod hdfs_kerberos;
+mod kdc;
 mod nginx;
 mod postgres;
 pub(crate) mod process;
@@ -65,9 +67,10 @@ pub(crate) enum Purpose {
 }
 
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 8] = [
+static ALL: [&dyn Service; 9] = [
     &hdfs::Hdfs,
     &hdfs_ha::HdfsHa,
+    &hdfs_kerberos::HdfsKerberos,
     &versitygw::VersityGw,
     &radosgw::RadosGw,
     &postgres::Postgres,
@@ -136,6 +139,16 @@ impl TestBed {
     /// The file that [`SERVICES_ENV`] names.
     pub(crate) fn endpoints_path(&self) -> PathBuf {
         self.folder.join("services.json")
+    }
+
+    /// The variables by which tests find the servers, and the system's library the KDC.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, PathBuf)> {
+        let realm = self.home(&hdfs_kerberos::HdfsKerberos).join(kdc::CONF);
+        let realm = realm.exists().then_some((kdc::CONF_ENV, realm));
+        [(SERVICES_ENV, self.endpoints_path())]
+            .into_iter()
+            .chain(realm)
+            .collect()
     }
 
     /// Gets and starts `services`, each in a thread; one that runs whole is left alone.
@@ -222,7 +235,9 @@ impl TestBed {
                 },
             }
         }
-        println!("{SERVICES_ENV}={}", self.endpoints_path().display());
+        for (name, value) in self.variables() {
+            println!("{name}={}", value.display());
+        }
     }
 
     fn up_one(&self, service: &dyn Service) -> Result<()> {

@@ -249,7 +249,7 @@ impl Run<'_> {
         }
         self.in_scratch(&mut test);
         if tier == Tier::T2 {
-            test.env(services::SERVICES_ENV, self.bed.endpoints_path());
+            test.envs(self.bed.variables());
         }
         self.on(ground, &mut test);
         if !self.options.full && tier == Tier::T2 {
@@ -263,7 +263,7 @@ impl Run<'_> {
     fn on(&self, ground: Option<Ground>, test: &mut Command) {
         if let Some(ground) = ground {
             test.env(Ground::ENV, ground.value());
-            test.env(services::SERVICES_ENV, self.bed.endpoints_path());
+            test.envs(self.bed.variables());
         }
     }
 
