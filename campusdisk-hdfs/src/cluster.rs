@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use campusdisk_core::mount::ObjectPath;
 use campusdisk_core::storage::{BlobKey, StoreInfo};
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 use crate::avoid::AvoidList;
 use crate::error::{self, Failure};
 use crate::hadoop::{Hadoop, NameService};
+use crate::kerberos::{self, LoginThread};
 use crate::pace;
 use crate::web::Web;
 use crate::{HdfsConfig, WritePath};
@@ -50,6 +50,8 @@ pub(crate) struct Cluster {
     pub(crate) under_replicated: AtomicU64,
     /// The NameNodes, where one can take over from another.
     name_service: Option<NameService>,
+    /// Where the NameNode is called, with Kerberos.
+    login: Option<LoginThread>,
     current: Mutex<Current>,
 }
 
@@ -64,11 +66,15 @@ impl Cluster {
         let info = StoreInfo::new(config.name.clone())
             .with_part_size_bytes(config.block_size_bytes)
             .with_remote(true);
-        let name_service = Hadoop::read(&config).name_service(config.url.as_deref());
+        let hadoop = Hadoop::read(&config);
+        let has_kerberos = hadoop.has_kerberos();
+        kerberos::check(&config, has_kerberos)?;
+        let login = has_kerberos.then(LoginThread::start).transpose()?;
+        let name_service = hadoop.name_service(config.url.as_deref());
         let client = connect(&config, &runtime, name_service.as_ref(), 0)?;
         let web = match config.write_path {
-            WritePath::Native => None,
-            WritePath::WebHdfs | WritePath::Auto => Some(Web::new(&config)?),
+            WritePath::WebHdfs | WritePath::Auto if !has_kerberos => Some(Web::new(&config)?),
+            _ => None,
         };
         Ok(Self {
             web,
@@ -79,34 +85,27 @@ impl Cluster {
             info,
             runtime,
             name_service,
+            login,
             current: Mutex::new(Current { client, number: 0 }),
         })
     }
 
-    /// Makes one call of the NameNode, within the time limit. Where one can take over from another, a call that none of them
-    /// took is made again until one does.
-    pub(crate) async fn call<T, W>(&self, work: impl Fn(Client) -> W) -> Result<T, Failure>
-    where
-        W: Future<Output = hdfs_native::Result<T>>,
-    {
-        self.call_within("rpc_timeout", self.config.rpc_timeout, work)
-            .await
-    }
-
-    /// Makes calls of the NameNode within another limit than that of one call.
-    pub(crate) async fn call_within<T, W>(
+    /// Makes one call of the NameNode about `path`, within the time limit. Where one can take over from another, a call that none
+    /// of them took is made again until one does.
+    pub(crate) async fn call<T, W>(
         &self,
-        setting: &'static str,
-        limit: Duration,
-        work: impl Fn(Client) -> W,
+        path: &str,
+        work: impl Fn(Client, String) -> W,
     ) -> Result<T, Failure>
     where
-        W: Future<Output = hdfs_native::Result<T>>,
+        T: Send + 'static,
+        W: Future<Output = hdfs_native::Result<T>> + Send + 'static,
     {
+        let limit = self.config.rpc_timeout;
         let until = Instant::now() + pace::TAKEOVER;
         loop {
             let (client, number) = self.client();
-            match tokio::time::timeout(limit, work(client)).await {
+            match tokio::time::timeout(limit, self.run(work(client, path.to_owned()))).await {
                 Ok(Err(untaken))
                     if self.name_service.is_some()
                         && error::is_untaken(&untaken)
@@ -118,9 +117,19 @@ impl Cluster {
                 Ok(answer) => return Ok(answer?),
                 Err(_) => {
                     self.replace(number);
-                    return Err(Failure::silent(setting, limit));
+                    return Err(Failure::silent("rpc_timeout", limit));
                 }
             }
+        }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = hdfs_native::Result<T>> + Send + 'static,
+    ) -> hdfs_native::Result<T> {
+        match &self.login {
+            Some(thread) => thread.run(work).await,
+            None => work.await,
         }
     }
 
@@ -155,7 +164,10 @@ impl Cluster {
     /// What is at `path`, or `None` where nothing is.
     pub(crate) async fn status(&self, path: &str) -> Result<Option<FileStatus>, Failure> {
         match self
-            .call(|client| async move { client.get_file_info(path).await })
+            .call(
+                path,
+                |client, path| async move { client.get_file_info(&path).await },
+            )
             .await
         {
             Ok(status) => Ok(Some(status)),
@@ -166,9 +178,12 @@ impl Cluster {
 
     /// Deletes the file at `path`; a missing one counts as deleted.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.call(|client| async move { client.delete(path, false).await })
-            .await
-            .map(drop)
+        self.call(
+            path,
+            |client, path| async move { client.delete(&path, false).await },
+        )
+        .await
+        .map(drop)
     }
 
     /// Puts the file at `path` where deleted blobs go; a missing one counts as deleted.
@@ -270,6 +285,11 @@ fn connect(
     }
     if let Some(user) = &config.user {
         builder = builder.with_user(user);
+    }
+    if let (Some(principal), Some(keytab)) = (&config.principal, &config.keytab) {
+        builder = builder
+            .with_kerberos_principal(principal)
+            .with_kerberos_keytab(keytab.to_string_lossy());
     }
     Ok(builder.build()?)
 }

@@ -40,6 +40,11 @@ pub struct HdfsConfig {
     pub options: Vec<(String, String)>,
     /// Whose files these are; `None` means whom Hadoop would take (`HADOOP_USER_NAME`, or the process's own user).
     pub user: Option<String>,
+    /// Who we are to a cluster with Kerberos, such as `campusdisk@CAMPUS.EXAMPLE`; goes with `keytab`. `None` means whom the
+    /// process's own tickets name (`kinit`, `KRB5CCNAME`).
+    pub principal: Option<String>,
+    /// The file with the keys of `principal`. Tickets are got with them and renewed, and kept in memory.
+    pub keytab: Option<PathBuf>,
     /// How many replicas a block has; `None` means the cluster's default.
     pub replication: Option<u32>,
     /// The block size of new files, which is also the size uploads are cut to. Default 128 MiB.
@@ -79,6 +84,8 @@ impl HdfsConfig {
             conf_dir: None,
             options: Vec::new(),
             user: None,
+            principal: None,
+            keytab: None,
             replication: None,
             block_size_bytes: 128 * MIB,
             window_bytes: 4 * MIB,
@@ -118,6 +125,14 @@ impl HdfsConfig {
     #[must_use]
     pub fn with_user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
+        self
+    }
+
+    /// Sets who we are to a cluster with Kerberos, and the file with the keys.
+    #[must_use]
+    pub fn with_keytab(mut self, principal: impl Into<String>, keytab: impl Into<PathBuf>) -> Self {
+        self.principal = Some(principal.into());
+        self.keytab = Some(keytab.into());
         self
     }
 
@@ -175,6 +190,27 @@ impl HdfsConfig {
                 "root",
                 "a root is / and folders of A-Z a-z 0-9 . - _ = with one / between them, such as /campusdisk",
             ));
+        }
+        match (&self.principal, &self.keytab) {
+            (Some(principal), _) if principal.trim().is_empty() => {
+                return Err(Error::invalid(
+                    "principal",
+                    "a principal is such as campusdisk@CAMPUS.EXAMPLE",
+                ));
+            }
+            (Some(_), None) => {
+                return Err(Error::invalid(
+                    "keytab",
+                    "goes with principal: give both or neither",
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(Error::invalid(
+                    "principal",
+                    "goes with keytab: give both or neither",
+                ));
+            }
+            _ => {}
         }
         if self.block_size_bytes < MIB || !self.block_size_bytes.is_multiple_of(CHUNK_BYTES) {
             return Err(Error::invalid(
@@ -240,6 +276,23 @@ mod tests {
         }
         let urls = vec!["http://a:9870".to_owned(), "https://gate/hdfs".to_owned()];
         config("/a").with_web_urls(urls).check().unwrap();
+    }
+
+    #[test]
+    fn a_principal_and_its_keytab_go_together() {
+        let field = |config: HdfsConfig| config.check().unwrap_err().field();
+        let mut alone = config("/a");
+        alone.principal = Some("portal@CAMPUS.EXAMPLE".to_owned());
+        assert_eq!(field(alone), Some("keytab"));
+        let mut alone = config("/a");
+        alone.keytab = Some(PathBuf::from("/etc/portal.keytab"));
+        assert_eq!(field(alone), Some("principal"));
+        assert_eq!(
+            field(config("/a").with_keytab(" ", "/etc/portal.keytab")),
+            Some("principal")
+        );
+        let both = config("/a").with_keytab("portal@CAMPUS.EXAMPLE", "/etc/portal.keytab");
+        both.check().unwrap();
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What an answer of the cluster, or its absence, means here. The only file that names the errors of the client library
 //! and of HTTP.
 
+mod kerberos;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -325,6 +327,7 @@ const CLASSES: [(&str, ErrorKind, &str); 13] = [
     ),
 ];
 
+const UNFINISHED: (ErrorKind, &str) = (ErrorKind::Unavailable, "the cluster did not finish it");
 const SAFE_MODE: &str = "the NameNode is in safe mode and takes no changes: it waits for DataNodes, lacks room on its own disk, or was told \
                          to (hdfs dfsadmin -safemode get)";
 const DENIED: &str = "the user may not do this (user, and the owner of root)";
@@ -336,6 +339,10 @@ const NO_REPLICA: &str =
     "no DataNode gives a block of it: are they down, or are all its replicas lost or damaged (hdfs fsck)?";
 const NODES_FAILED: &str = "no DataNode could do it: did one die, or has none room?";
 const UNREACHED: &str = "the NameNode, or a DataNode, can't be reached (url, conf_dir)";
+
+/// The client library does not give on what the NameNode says to a connection and not to a call.
+const HUNG_UP: &str = "the NameNode ended the connection: did it stop, or does it not take who we are \
+                       (hadoop.security.authentication, user, hadoop.proxyuser)?";
 
 /// How the client library tells that none of a block's DataNodes gave it.
 const NO_NODE_LEFT: &str = "All DataNodes failed";
@@ -382,6 +389,9 @@ fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
         HdfsError::RPCError(class, text) | HdfsError::FatalRPCError(class, text) => {
             classify_refusal(class, without_trace(text))
         }
+        HdfsError::IOError(error) if error.kind() == io::ErrorKind::ConnectionAborted => {
+            (ErrorKind::Unavailable, HUNG_UP)
+        }
         HdfsError::IOError(_) => (ErrorKind::Unavailable, UNREACHED),
         HdfsError::DataTransferError(text) if text.starts_with(NO_NODE_LEFT) => {
             (ErrorKind::Unavailable, NO_REPLICA)
@@ -389,14 +399,11 @@ fn classify(error: &HdfsError) -> (ErrorKind, &'static str) {
         HdfsError::DataTransferError(_) | HdfsError::BlocksNotFound(_) => {
             (ErrorKind::Unavailable, NODES_FAILED)
         }
-        HdfsError::OperationFailed(_) | HdfsError::InvalidRPCResponse(_) => {
-            (ErrorKind::Unavailable, "the cluster did not finish it")
-        }
+        HdfsError::OperationFailed(text) => kerberos::classify_undone(text).unwrap_or(UNFINISHED),
+        HdfsError::InvalidRPCResponse(_) => UNFINISHED,
         HdfsError::ChecksumError => (ErrorKind::Corrupt, "a block does not fit its checksums"),
-        HdfsError::SASLError(_) | HdfsError::GSSAPIError(..) | HdfsError::NoSASLMechanism => (
-            ErrorKind::Denied,
-            "the cluster does not accept who we are (user, Kerberos)",
-        ),
+        HdfsError::GSSAPIError(_, minor, _) => kerberos::classify_code(*minor),
+        HdfsError::SASLError(_) | HdfsError::NoSASLMechanism => kerberos::not_accepted(),
         HdfsError::InvalidArgument(_) | HdfsError::UrlParseError(_) | HdfsError::XmlParseError(_) => (
             ErrorKind::InvalidInput,
             "the configuration can't be used (url, conf_dir, options)",
@@ -437,6 +444,9 @@ fn classify_refusal(class: &str, text: &str) -> (ErrorKind, &'static str) {
     let class = class.rsplit(['.', '$']).next().unwrap_or(class);
     if CONNECTION_CLASSES.contains(&class) {
         return (ErrorKind::Unavailable, NODES_FAILED);
+    }
+    if let Some(known) = kerberos::classify_refusal(class, text) {
+        return known;
     }
     CLASSES.iter().find(|(name, ..)| *name == class).map_or(
         (ErrorKind::Internal, "the NameNode refused it"),

@@ -132,7 +132,9 @@ impl SentFile {
             Err(failure) if failure.is_missing_parent() => {
                 self.file
                     .cluster
-                    .call(|client| async move { client.mkdirs(folder, FOLDER_PERMISSION, true).await })
+                    .call(folder, |client, folder| async move {
+                        client.mkdirs(&folder, FOLDER_PERMISSION, true).await
+                    })
                     .await?;
                 self.rename(target).await
             }
@@ -144,7 +146,10 @@ impl SentFile {
         let path = self.path();
         self.file
             .cluster
-            .call(|client| async move { client.rename(path, target, false).await })
+            .call(path, |client, path| {
+                let target = target.to_owned();
+                async move { client.rename(&path, &target, false).await }
+            })
             .await
     }
 

@@ -12,6 +12,9 @@ use crate::HdfsConfig;
 /// The files of a configuration folder; later ones go before earlier ones.
 const FILES: [&str; 2] = ["core-site.xml", "hdfs-site.xml"];
 
+/// Says how whoever asks shows who they are.
+pub(crate) const AUTHENTICATION: &str = "hadoop.security.authentication";
+
 /// NameNodes of which one at a time is active.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameService {
@@ -84,6 +87,12 @@ impl Hadoop {
             .map(|one| (one.name.trim().to_owned(), one.value.trim().to_owned()));
         self.0.extend(pairs);
         Ok(())
+    }
+
+    /// Whether who we are is shown by Kerberos.
+    pub(crate) fn has_kerberos(&self) -> bool {
+        let authentication = self.get(AUTHENTICATION);
+        authentication.is_some_and(|authentication| !authentication.eq_ignore_ascii_case("simple"))
     }
 
     /// The NameNodes behind `url`, or behind `fs.defaultFS`, if it is no single one: an address with a port is.
@@ -210,6 +219,13 @@ mod tests {
             ("dfs.namenode.http-address.campus.nn2", "${two}:9870"),
         ]);
         assert_eq!(hadoop.web_urls(None), ["http://one:9870", "http://two:9870"]);
+    }
+
+    #[test]
+    fn who_asks_shows_a_ticket_where_the_configuration_says_so() {
+        let said = |authentication| hadoop(&[(AUTHENTICATION, authentication)]).has_kerberos();
+        assert_eq!([said("kerberos"), said("simple"), said("")], [true, false, false]);
+        assert!(!Hadoop::default().has_kerberos());
     }
 
     #[test]

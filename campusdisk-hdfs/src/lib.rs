@@ -21,8 +21,12 @@
 //!   same, because the cluster goes on making them.
 //! * **Where HTTP can't be used** ([`WritePath`]), the client library writes. It can't leave a dead DataNode out, so a
 //!   blob is written again, in the end with fewer replicas, until the NameNode happens to choose living ones; the
-//!   other replicas follow when the cluster makes them. Nobody counts them there. With Kerberos that is the way: WebHDFS is
-//!   spoken to by name only.
+//!   other replicas follow when the cluster makes them. Nobody counts them there.
+//! * **With Kerberos** ([`principal`](HdfsConfig::principal), [`keytab`](HdfsConfig::keytab), and `hadoop.security.authentication` in
+//!   the configuration) tickets come from the keytab, are renewed and stay in memory; without one, those of the process's user count
+//!   (`KRB5CCNAME`), which `kinit` must renew. The system's `libgssapi_krb5` and `krb5.conf` are needed. Blobs are written by the client
+//!   library, as WebHDFS is spoken to by name only, and [`WritePath::WebHdfs`] is refused. [`user`](HdfsConfig::user) is then somebody
+//!   for whom the principal acts, which the cluster must allow (`hadoop.proxyuser`).
 //! * Reading is done by the client library in windows, so that a slow client holds a window and not the library's whole
 //!   queue. Every wait has a limit, after which the file is opened again and reading goes on where it stopped: a
 //!   DataNode that dies under a read costs milliseconds, one that hangs costs [`read_gap`](HdfsConfig::read_gap) each time that
@@ -63,6 +67,7 @@ mod error;
 mod file;
 mod hadoop;
 mod health;
+mod kerberos;
 mod list;
 mod mount;
 mod native;

@@ -101,13 +101,18 @@ pub(crate) fn entries(
     cluster: Arc<Cluster>,
     folder: String,
 ) -> BoxStream<'static, Result<FileStatus, Failure>> {
-    let begun: Option<ListStatusIterator> = None;
+    let begun: Option<Arc<ListStatusIterator>> = None;
     stream::try_unfold((cluster, folder, begun), |(cluster, folder, begun)| async move {
         let listing = match begun {
             Some(listing) => listing,
-            None => cluster.client().0.list_status_iter(&folder, false),
+            None => Arc::new(cluster.client().0.list_status_iter(&folder, false)),
         };
-        let next = cluster.call(|_| async { listing.next().await.transpose() }).await;
+        let next = cluster
+            .call(&folder, |_, _| {
+                let listing = Arc::clone(&listing);
+                async move { listing.next().await.transpose() }
+            })
+            .await;
         match next {
             Ok(Some(entry)) => Ok(Some((entry, (cluster, folder, Some(listing))))),
             Ok(None) => Ok(None),

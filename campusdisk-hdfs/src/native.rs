@@ -74,7 +74,10 @@ async fn create(cluster: &Cluster, file: &NewFile, replication: Option<u32>) -> 
     };
     let path = file.path();
     cluster
-        .call(|client| async move { client.create(path, options()).await })
+        .call(path, |client, path| {
+            let options = options();
+            async move { client.create(&path, options).await }
+        })
         .await
 }
 
@@ -98,7 +101,9 @@ async fn raise(cluster: &Cluster, file: &NewFile, replication: u32) {
     }
     let (path, all) = (file.path(), replicas(cluster));
     let raised = cluster
-        .call(|client| async move { client.set_replication(path, all).await })
+        .call(path, |client, path| async move {
+            client.set_replication(&path, all).await
+        })
         .await;
     if let Err(failure) = raised {
         tracing::warn!(path, %failure, "a blob keeps {replication} replicas");

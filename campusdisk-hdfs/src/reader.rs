@@ -110,7 +110,7 @@ impl HdfsReader {
         let path = &self.wanted.path;
         let opened = self
             .cluster
-            .call(|client| async move { client.read(path).await })
+            .call(path, |client, path| async move { client.read(&path).await })
             .await;
         let is_object = self.wanted.modified_millis.is_some();
         let file = match opened {

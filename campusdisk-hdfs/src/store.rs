@@ -83,12 +83,9 @@ impl HdfsStore {
         }
         let bytes = self
             .cluster
-            .call(|client| {
-                let path = &path;
-                async move {
-                    let file = client.read(path).await?;
-                    file.read_range(0, file.file_length()).await
-                }
+            .call(&path, |client, path| async move {
+                let file = client.read(&path).await?;
+                file.read_range(0, file.file_length()).await
             })
             .await?;
         let text = String::from_utf8_lossy(&bytes);

@@ -83,6 +83,19 @@ fn every_answer_has_its_kind() {
             ErrorKind::Unavailable,
         ),
         (
+            HdfsError::IOError(std::io::ErrorKind::ConnectionAborted.into()),
+            ErrorKind::Unavailable,
+        ),
+        (HdfsError::NoSASLMechanism, ErrorKind::Denied),
+        (
+            HdfsError::OperationFailed("Failed to load libgssapi_krb".to_owned()),
+            ErrorKind::Internal,
+        ),
+        (
+            refused("javax.security.sasl.SaslException", "GSS initiate failed"),
+            ErrorKind::Denied,
+        ),
+        (
             HdfsError::DataTransferError("No new datanode found".to_owned()),
             ErrorKind::Unavailable,
         ),
