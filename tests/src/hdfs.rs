@@ -5,6 +5,7 @@ mod disk;
 mod harness;
 mod pair;
 mod store;
+mod wire;
 
 use std::fs;
 use std::ops::Deref;
@@ -19,6 +20,7 @@ pub use self::store::{
     assert_same, client, fresh_root, hall_store, on_cluster, path_of, placed, store, store_with, unfinished,
     write,
 };
+pub use self::wire::Wire;
 
 use crate::process::Process;
 use crate::services::{endpoint, text};

@@ -60,9 +60,13 @@ pub fn store_with(path: WritePath, set: impl FnOnce(&mut HdfsConfig)) -> (String
 /// The settings of a store on `root` of the cluster of this endpoint, such as `/hdfs`.
 pub(super) fn config_of(cluster: &str, root: &str) -> HdfsConfig {
     let found = endpoint(cluster);
-    HdfsConfig::new(StoreName::parse("hdfs").expect("a name"), root)
+    let config = HdfsConfig::new(StoreName::parse("hdfs").expect("a name"), root)
         .with_url(text(&found, "url"))
-        .with_conf_dir(text(&found, "conf_dir"))
+        .with_conf_dir(text(&found, "conf_dir"));
+    match found["keytab"].as_str() {
+        Some(keytab) => config.with_keytab(text(&found, "principal"), keytab),
+        None => config,
+    }
 }
 
 /// The settings of a hall whose only store lies in `root` of the cluster; more keys of the store may follow.
@@ -83,11 +87,15 @@ pub fn client() -> Client {
 
 pub(super) fn client_of(cluster: &str) -> Client {
     let found = endpoint(cluster);
-    let client = ClientBuilder::new()
+    let mut builder = ClientBuilder::new()
         .with_url(text(&found, "url"))
-        .with_config_dir(text(&found, "conf_dir"))
-        .build();
-    client.expect("a client")
+        .with_config_dir(text(&found, "conf_dir"));
+    if let Some(keytab) = found["keytab"].as_str() {
+        builder = builder
+            .with_kerberos_principal(text(&found, "principal"))
+            .with_kerberos_keytab(keytab);
+    }
+    builder.build().expect("a client")
 }
 
 /// Where a blob of a store on `root` lies.

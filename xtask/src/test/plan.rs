@@ -11,7 +11,7 @@ use crate::{command, paths};
 const TESTS_PACKAGE: &str = "campusdisk-tests";
 
 /// Test targets whose servers only a full run starts. Another run leaves them out whole, so that nothing of them is counted.
-pub(crate) const FULL_RUN_ONLY: [&str; 2] = ["t2_hdfs_ha", "t2_hdfs_ha_failover"];
+pub(crate) const FULL_RUN_ONLY: [&str; 3] = ["t2_hdfs_ha", "t2_hdfs_ha_failover", "t2_hdfs_kerberos"];
 
 /// A tier of tests; the package `campusdisk-tests` names it by prefix, everything else is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
