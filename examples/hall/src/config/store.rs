@@ -92,6 +92,8 @@ pub(crate) struct HdfsSettings {
     pub(crate) conf_dir: Option<PathBuf>,
     pub(crate) options: BTreeMap<String, String>,
     pub(crate) user: Option<String>,
+    pub(crate) principal: Option<String>,
+    pub(crate) keytab: Option<PathBuf>,
     pub(crate) replication: Option<u32>,
     pub(crate) block_size_bytes: u64,
     pub(crate) window_bytes: u64,
@@ -133,6 +135,8 @@ impl Default for HdfsSettings {
             conf_dir: None,
             options: BTreeMap::new(),
             user: None,
+            principal: None,
+            keytab: None,
             replication: None,
             block_size_bytes: 128 * MIB,
             window_bytes: 4 * MIB,
@@ -162,6 +166,8 @@ impl HdfsSettings {
         hdfs.conf_dir = self.conf_dir.clone();
         hdfs.options = self.options.clone().into_iter().collect();
         hdfs.user = self.user.clone();
+        hdfs.principal = self.principal.clone();
+        hdfs.keytab = self.keytab.clone();
         hdfs.replication = self.replication;
         hdfs.block_size_bytes = self.block_size_bytes;
         hdfs.window_bytes = self.window_bytes;

@@ -130,6 +130,8 @@ fn the_sample_file_has_every_key_of_the_other_stores_with_its_default() {
             url: None,
             conf_dir: None,
             user: None,
+            principal: None,
+            keytab: None,
             replication: None,
             options: BTreeMap::new(),
             ..hdfs.clone()
@@ -186,6 +188,8 @@ fn the_sample_file_has_every_key_of_each_kind_of_mount_with_its_default() {
             url: None,
             conf_dir: None,
             user: None,
+            principal: None,
+            keytab: None,
             options: BTreeMap::new(),
             ..hdfs.clone()
         },
