@@ -191,7 +191,9 @@ impl Cluster {
         if !self.config.trash {
             return self.delete(path).await;
         }
-        let moved = self.call(|client| async move { client.trash(path).await }).await;
+        let moved = self
+            .call(path, |client, path| async move { client.trash(&path).await })
+            .await;
         match moved {
             Err(failure) if failure.kind() != ErrorKind::NotFound => Err(failure),
             _ => Ok(()),
