@@ -74,9 +74,10 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
     let rival =
         |put: &dyn Fn() -> Result<f64>| room::measured(&cluster.home, put, &|| cluster.delete(RIVALS_FILE));
     let by_client = || rival(&|| cluster.raw(&["put", &cluster.conf_dir, RIVALS_FILE], Some(file)));
-    let by_web = || {
+    let by_web = |flags: &str| {
         rival(&|| {
-            let place = cluster.location("PUT", &format!("CREATE&blocksize={BLOCK_BYTES}"), RIVALS_FILE)?;
+            let create = format!("CREATE&blocksize={BLOCK_BYTES}{flags}");
+            let place = cluster.location("PUT", &create, RIVALS_FILE)?;
             let content = ["Content-Type: application/octet-stream"];
             load::upload("PUT", &place, None, &content, file, "201")
         })
@@ -88,7 +89,14 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
         ("hall", &|| uploads::hall_patch(setting, hall, file, &digest)),
         &[
             (0.9, ("bare hdfs-native, synced", &by_client)),
-            (0.9, ("WebHDFS CREATE by curl, not synced", &by_web)),
+            // As the hall does.
+            (
+                0.9,
+                ("WebHDFS CREATE by curl, synced", &|| {
+                    by_web("&createflag=CREATE,SYNC_BLOCK")
+                }),
+            ),
+            (0.9, ("WebHDFS CREATE by curl, not synced", &|| by_web(""))),
             (1.3, ("hdfs dfs -put, not synced", &by_shell)),
         ],
     )
