@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::client::{Base, Client};
 use crate::ground::Ground;
+use crate::wait::until;
 
 /// How long a hall may take to start or end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -209,6 +210,23 @@ impl Hall {
         }
         signal(pid, "KILL");
         false
+    }
+
+    /// Begins a command, and ends it by SIGKILL once something holds; says whether it had ended before.
+    pub async fn run_and_kill_once(&self, args: &[&str], mut holds: impl AsyncFnMut() -> bool) -> bool {
+        let mut child = self.begin(args);
+        let pid = child.id();
+        let waiting = tokio::task::spawn_blocking(move || child.wait());
+        until("the command is as far as that, or ended", async || {
+            waiting.is_finished() || holds().await
+        })
+        .await;
+        let had_ended = waiting.is_finished();
+        if !had_ended {
+            signal(pid, "KILL");
+        }
+        waiting.await.expect("waiting").expect("its state");
+        had_ended
     }
 
     fn begin(&self, args: &[&str]) -> Child {

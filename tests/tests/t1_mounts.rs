@@ -6,12 +6,12 @@
     reason = "a test ends where it can't go on"
 )]
 
-use std::time::Duration;
-
 use campusdisk_testkit::mount::MountHarness as _;
 use campusdisk_testkit::storage::pattern;
 use campusdisk_tests::Hall;
 use campusdisk_tests::mounts::{Others as _, OthersFolder, publish_and_let_go};
+
+const FILE_BYTES: usize = 2000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn objects_are_published_read_changed_published_again_and_let_go() {
@@ -25,16 +25,19 @@ async fn publishing_that_is_killed_goes_on_where_it_was() {
         .map(|number| format!("{:02}/{number:03}.pdf", number % 7))
         .collect();
     for name in &names {
-        others.write(name, pattern(1, 2000)).await.unwrap();
+        others.write(name, pattern(1, FILE_BYTES)).await.unwrap();
     }
     let hall = Hall::start_with(&others.settings()).await;
     let ada = hall.account("ada");
     let drive = ada.own_drive().await["id"].as_str().unwrap().to_owned();
     let publish = ["mount", "publish", "spark", "--drive", &drive, "--account", "ada"];
     let mut kills = 0;
-    for time in 0..6 {
-        let after = Duration::from_millis(2300 + 120 * time);
-        kills += usize::from(!hall.run_and_kill(&publish, after).await);
+    for files in [1, 5, 20, 40, 60, 80] {
+        let published = async || {
+            let drive = ada.own_drive().await;
+            drive["used_bytes"].as_u64().unwrap() >= files * FILE_BYTES as u64
+        };
+        kills += usize::from(!hall.run_and_kill_once(&publish, published).await);
     }
     let said = hall.done(&publish, "");
     let last = said.lines().last().unwrap_or_default();
