@@ -67,7 +67,8 @@ pub struct HdfsConfig {
     /// Default 11 min; with Hadoop's defaults that takes 10.5 min.
     pub avoid_for: Duration,
     /// Whether deleted blobs go to the trash of the user, `.Trash` in its home folder, as with Hadoop's own shell. There they take room
-    /// until the NameNode empties it; which it does, and that there is one at all, is the cluster's `fs.trash.interval`. Default no.
+    /// until the NameNode empties it. When that is, and whether there is a trash at all, says the cluster's `fs.trash.interval`; a
+    /// store whose cluster keeps none is refused when it claims its root. Default no.
     pub trash: bool,
     /// Where blobs lie until the cluster has them, one part of an upload each; made when missing. Default: the system's
     /// folder for temporary files.
