@@ -64,6 +64,7 @@ impl Readers {
             );
             taken += u32::try_from(got)?;
             let due = Duration::from_secs_f64(f64::from(taken) / f64::from(self.rate_bytes));
+            // To be slow is what it is for.
             thread::sleep(due.saturating_sub(started.elapsed()));
         }
         let late = started.elapsed().as_secs_f64() / f64::from(self.seconds);
