@@ -171,6 +171,43 @@ impl Hadoop {
         Daemon::new(name, &self.home).with_args(self.words(class, settings))
     }
 
+    /// Starts a whole cluster of one NameNode, with more settings, and says what tests need to know of it. Nobody is waited for once
+    /// one of its processes, or of those `beside` it, has ended.
+    pub(super) fn start_with_one_name_node(
+        &self,
+        core: Vec<Setting>,
+        mut hdfs: Vec<Setting>,
+        beside: &[&Daemon],
+    ) -> Result<Value> {
+        let (rpc, web) = (local_address()?, local_address()?);
+        let (url, http) = (format!("hdfs://{rpc}"), format!("http://{web}"));
+        let names = self.home.join("name");
+        hdfs.extend([
+            setting("dfs.namenode.name.dir", format!("file://{}", names.display())),
+            setting("dfs.namenode.rpc-address", rpc),
+            setting("dfs.namenode.http-address", web),
+        ]);
+        self.write_configuration(&url, core, hdfs)?;
+        let format = ["-format", "-force", "-nonInteractive"];
+        self.run(&self.words(NAME_NODE, &[]), &format, "format.log")?;
+        let name_node = self.daemon("namenode", NAME_NODE, &[]);
+        let known = start(&name_node)?;
+        let (data_nodes, listed): (Vec<_>, Vec<_>) = self.start_data_nodes()?.into_iter().unzip();
+        let alive = || {
+            let all = data_nodes.iter().chain([&name_node]);
+            all.chain(beside.iter().copied())
+                .try_for_each(|daemon| daemon.check_alive())
+        };
+        net::wait_ready("HDFS", READY_LIMIT, || has_every_data_node(&http), alive)?;
+        Ok(json!({
+            "url": url,
+            "http": http,
+            "conf_dir": self.conf(),
+            "namenode": known,
+            "datanodes": listed,
+        }))
+    }
+
     /// The DataNodes, with what tests need to know of each.
     pub(super) fn start_data_nodes(&self) -> Result<Vec<(Daemon, Value)>> {
         let nodes = self.nodes.iter().enumerate();
@@ -219,7 +256,7 @@ pub(super) fn has_every_data_node(http: &str) -> bool {
 }
 
 /// A free address of this machine, as `IP:port`.
-pub(super) fn local_address() -> Result<String> {
+fn local_address() -> Result<String> {
     Ok(format!("127.0.0.1:{}", net::free_port()?))
 }
 

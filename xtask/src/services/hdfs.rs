@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::hadoop::{self, DATA_NODES, Hadoop, NAME_NODE, READY_LIMIT, VERSION, local_address, setting};
+use super::hadoop::{self, DATA_NODES, Hadoop, VERSION};
 use super::{Purpose, Service};
-use crate::net;
 
 /// The cluster of every run.
 #[derive(Debug)]
@@ -35,37 +34,6 @@ impl Service for Hdfs {
     }
 
     fn start(&self, home: &Path) -> Result<Value> {
-        let hadoop = Hadoop::plan(home)?;
-        let (rpc, web) = (local_address()?, local_address()?);
-        let (url, http) = (format!("hdfs://{rpc}"), format!("http://{web}"));
-        let names = home.join("name");
-        hadoop.write_configuration(
-            &url,
-            Vec::new(),
-            vec![
-                setting("dfs.namenode.name.dir", format!("file://{}", names.display())),
-                setting("dfs.namenode.rpc-address", rpc),
-                setting("dfs.namenode.http-address", web),
-            ],
-        )?;
-        let format = ["-format", "-force", "-nonInteractive"];
-        hadoop.run(&hadoop.words(NAME_NODE, &[]), &format, "format.log")?;
-        let name_node = hadoop.daemon("namenode", NAME_NODE, &[]);
-        let known = hadoop::start(&name_node)?;
-        let (data_nodes, listed): (Vec<_>, Vec<_>) = hadoop.start_data_nodes()?.into_iter().unzip();
-        let alive = || {
-            let mut daemons = data_nodes.iter().chain([&name_node]);
-            daemons.try_for_each(|daemon| daemon.check_alive())
-        };
-        net::wait_ready("HDFS", READY_LIMIT, || hadoop::has_every_data_node(&http), alive)?;
-        let data_node_pids: Vec<&Value> = listed.iter().map(|node| &node["pid"]).collect();
-        Ok(json!({
-            "url": url,
-            "http": http,
-            "conf_dir": hadoop.conf(),
-            "pids": { "namenode": known["pid"], "datanodes": data_node_pids },
-            "namenode": known,
-            "datanodes": listed,
-        }))
+        Hadoop::plan(home)?.start_with_one_name_node(Vec::new(), Vec::new(), &[])
     }
 }

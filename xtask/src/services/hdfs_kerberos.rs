@@ -5,12 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::hadoop::{
-    self, DATA_NODES, Hadoop, NAME_NODE, READY_LIMIT, Setting, VERSION, local_address, setting,
-};
+use super::hadoop::{self, DATA_NODES, Hadoop, Setting, VERSION, setting};
 use super::kdc::{self, AWAY, Kdc, REALM, SILENT};
 use super::{Purpose, Service};
-use crate::net;
 
 /// Who asks the cluster for things.
 const USER: &str = "portal";
@@ -55,30 +52,12 @@ impl Service for HdfsKerberos {
 
         let realm = format!("-Djava.security.krb5.conf={}", kdc.conf().display());
         let hadoop = Hadoop::plan(home)?.with_flag(realm);
-        let (rpc, web) = (local_address()?, local_address()?);
-        let (url, http) = (format!("hdfs://{rpc}"), format!("http://{web}"));
-        let names = home.join("name");
-        let mut hdfs = vec![
-            setting("dfs.namenode.name.dir", format!("file://{}", names.display())),
-            setting("dfs.namenode.rpc-address", rpc),
-            setting("dfs.namenode.http-address", web),
-        ];
-        hdfs.extend(people.hdfs_settings());
-        hadoop.write_configuration(&url, people.core_settings(), hdfs)?;
-        let format = ["-format", "-force", "-nonInteractive"];
-        hadoop.run(&hadoop.words(NAME_NODE, &[]), &format, "format.log")?;
-        let name_node = hadoop.daemon("namenode", NAME_NODE, &[]);
-        let known = hadoop::start(&name_node)?;
-        let (data_nodes, listed): (Vec<_>, Vec<_>) = hadoop.start_data_nodes()?.into_iter().unzip();
-        let alive = || {
-            let mut daemons = data_nodes.iter().chain([&name_node, &kdc_daemon]);
-            daemons.try_for_each(|daemon| daemon.check_alive())
-        };
-        net::wait_ready("HDFS", READY_LIMIT, || hadoop::has_every_data_node(&http), alive)?;
-        Ok(json!({
-            "url": url,
-            "http": http,
-            "conf_dir": hadoop.conf(),
+        let mut cluster = hadoop.start_with_one_name_node(
+            people.core_settings(),
+            people.hdfs_settings(),
+            &[&kdc_daemon],
+        )?;
+        let login = json!({
             "krb5_conf": kdc.conf(),
             "principal": format!("{USER}@{REALM}"),
             "keytab": people.user_keytab,
@@ -102,9 +81,11 @@ impl Service for HdfsKerberos {
                 "start": kdc_daemon.start_command(),
                 "log": kdc_daemon.log(),
             },
-            "namenode": known,
-            "datanodes": listed,
-        }))
+        });
+        if let (Value::Object(cluster), Value::Object(login)) = (&mut cluster, login) {
+            cluster.extend(login);
+        }
+        Ok(cluster)
     }
 }
 
