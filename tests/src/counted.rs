@@ -1,8 +1,8 @@
 //! Sets that show by themselves whether they are applied once, twice or by half, and a place for them on PostgreSQL.
 
-use campusdisk_core::catalog::record::{Drive, DriveKind, Setting};
+use campusdisk_core::catalog::record::{Category, Drive, DriveKind, Node, NodeKind, Setting};
 use campusdisk_core::catalog::{Bound, Catalog, Change, ChangeSet, Counter, Ledger as _, Metadata as _};
-use campusdisk_core::{ChangeId, DriveId, IdSource as _, NodeId, RandomIds, Timestamp};
+use campusdisk_core::{ChangeId, DriveId, EntryName, IdSource as _, NodeId, RandomIds, Timestamp};
 use campusdisk_sql::{PostgresDatabase, PostgresOptions, SqlCatalog};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
@@ -34,6 +34,14 @@ impl Place {
         database.catalog().commit(both).await.expect("two drives");
         database.close().await;
         place
+    }
+
+    /// As [`fresh`](Self::fresh), and its database by way of a network that may break.
+    pub async fn fresh_behind(options: PostgresOptions) -> (Self, Between, PostgresDatabase) {
+        let place = Self::fresh().await;
+        let between = Between::start(place.schema.port()).await;
+        let database = place.open_by(&between, options).await;
+        (place, between, database)
     }
 
     /// Opens the database.
@@ -91,6 +99,34 @@ pub fn drive(id: DriveId) -> Drive {
         used_bytes: 0,
         reserved_bytes: 0,
         tree_version: 0,
+    }
+}
+
+/// A node of which nothing more is said.
+///
+/// # Panics
+/// When no node can have the name.
+pub fn node(
+    drive: DriveId,
+    id: NodeId,
+    parent: impl Into<Option<NodeId>>,
+    kind: NodeKind,
+    name: &str,
+) -> Node {
+    Node {
+        id,
+        drive,
+        parent: parent.into(),
+        kind,
+        name: EntryName::parse(name).expect("a name"),
+        content: None,
+        size_bytes: 0,
+        mime: None,
+        category: Category::Other,
+        created: Timestamp::from_millis(0),
+        modified: Timestamp::from_millis(0),
+        version: 1,
+        trashed: None,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use campusdisk_core::storage::{BlobRef, BlobStore, CreateOptions, HealthFacts, ask_health};
-use campusdisk_core::{ErrorKind, Span};
+use campusdisk_core::{ErrorKind, IdSource as _, InstallationId, RandomIds, Span};
 use campusdisk_hdfs::{HdfsStore, WritePath};
 use campusdisk_testkit::storage::{fresh_key, listed, pattern, put, read};
 use campusdisk_tests::hdfs::{

@@ -11,7 +11,7 @@ use campusdisk_core::catalog::{Bulk, Catalog, ChangeSet, Committed, Expect, Ledg
 use campusdisk_core::{ChangeId, ErrorKind, IdSource, RandomIds, SystemClock, Timestamp};
 use campusdisk_sql::{PostgresOptions, SqlCatalog};
 use campusdisk_tests::Hall;
-use campusdisk_tests::between::{Between, Cut};
+use campusdisk_tests::between::Cut;
 use campusdisk_tests::counted::{
     COUNTED, Place, counted, counting, counting_at_once, is_there, number, plus_one, set, setting,
 };
@@ -37,9 +37,7 @@ const CUTS: [&[Cut]; 5] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_is_cut_before_during_or_after_is_applied_once() {
     let _server_stays = SERVER.read().await;
-    let place = Place::fresh().await;
-    let between = Between::start(place.schema.port()).await;
-    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let (_place, between, database) = Place::fresh_behind(PostgresOptions::default()).await;
     let catalog = database.catalog();
     let mut sets = 0;
     for cuts in CUTS {
@@ -65,9 +63,7 @@ async fn a_commit_that_is_cut_before_during_or_after_is_applied_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_set_of_one_statement_that_is_cut_before_during_or_after_is_applied_once() {
     let _server_stays = SERVER.read().await;
-    let place = Place::fresh().await;
-    let between = Between::start(place.schema.port()).await;
-    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let (_place, between, database) = Place::fresh_behind(PostgresOptions::default()).await;
     let catalog = database.catalog();
     let mut sets = 0;
     for cuts in CUTS {
@@ -98,9 +94,7 @@ async fn a_set_of_one_statement_that_is_cut_before_during_or_after_is_applied_on
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_set_of_one_statement_that_is_refused_is_refused_also_when_an_answer_is_lost() {
     let _server_stays = SERVER.read().await;
-    let place = Place::fresh().await;
-    let between = Between::start(place.schema.port()).await;
-    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let (_place, between, database) = Place::fresh_behind(PostgresOptions::default()).await;
     let catalog = database.catalog();
     for cut in [Cut::Before, Cut::During, Cut::After] {
         let key = format!("{cut:?}");
@@ -124,9 +118,7 @@ async fn a_set_of_one_statement_that_is_refused_is_refused_also_when_an_answer_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_lost_still_says_what_its_bulk_changes_did() {
     let _server_stays = SERVER.read().await;
-    let place = Place::fresh().await;
-    let between = Between::start(place.schema.port()).await;
-    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let (_place, between, database) = Place::fresh_behind(PostgresOptions::default()).await;
     let catalog = database.catalog();
     let old = set();
     catalog.commit(old).await.unwrap();
@@ -149,9 +141,7 @@ async fn a_commit_whose_answer_is_lost_still_says_what_its_bulk_changes_did() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_whose_commit_is_cut_are_changed_once() {
     let _server_stays = SERVER.read().await;
-    let place = Place::fresh().await;
-    let between = Between::start(place.schema.port()).await;
-    let database = place.open_by(&between, PostgresOptions::default()).await;
+    let (_place, between, database) = Place::fresh_behind(PostgresOptions::default()).await;
     let seams = AccountsSeams {
         store: Arc::new(database.accounts()),
         clock: Arc::new(SystemClock),
@@ -180,13 +170,11 @@ async fn accounts_whose_commit_is_cut_are_changed_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_falls_silent_is_unavailable_and_its_answer_is_asked_for_again() {
     let _server_stays = SERVER.read().await;
-    let place = Place::fresh().await;
-    let between = Between::start(place.schema.port()).await;
     // An answer is waited for five seconds longer than the server would take.
     let options = PostgresOptions::default()
         .with_tries(1)
         .with_statement_timeout(Duration::from_millis(200));
-    let database = place.open_by(&between, options).await;
+    let (_place, between, database) = Place::fresh_behind(options).await;
     let catalog = database.catalog();
     for (number, same) in (1..).zip([counting("silent"), counting_at_once("silent")]) {
         between.cut_next(Cut::Silence);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use campusdisk_core::catalog::record::{
-    Category, Content, Drive, DriveKind, Lease, Node, NodeKind, Share, TrashMark, Version,
+    Content, Drive, DriveKind, Lease, Node, NodeKind, Share, TrashMark, Version,
 };
 use campusdisk_core::catalog::{
     Bound, Bulk, Catalog, Change, ChangeSet, Committed, Counter, Expect, Ledger, Metadata, RecordKey, Sharing,
@@ -22,6 +22,7 @@ use campusdisk_core::{
     NodeUpdate, Policy, PutOptions, RandomIds, Result, Seams, ShareId, SystemClock, Timestamp, TokioSpawner,
 };
 use campusdisk_sql::{PostgresDatabase, PostgresOptions, SqlCatalog};
+use campusdisk_tests::counted::node;
 use campusdisk_tests::postgres::Schema;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -130,26 +131,8 @@ fn drive(id: DriveId, quota_bytes: Option<u64>) -> Drive {
     }
 }
 
-fn node(id: NodeId, parent: NodeId, kind: NodeKind, name: &str) -> Node {
-    Node {
-        id,
-        drive: DRIVE,
-        parent: Some(parent),
-        kind,
-        name: EntryName::parse(name).unwrap(),
-        content: None,
-        size_bytes: 0,
-        mime: None,
-        category: Category::Other,
-        created: Timestamp::from_millis(0),
-        modified: Timestamp::from_millis(0),
-        version: 1,
-        trashed: None,
-    }
-}
-
 fn folder(id: NodeId, parent: NodeId, name: &str) -> Node {
-    node(id, parent, NodeKind::Folder, name)
+    node(DRIVE, id, parent, NodeKind::Folder, name)
 }
 
 fn new_id() -> NodeId {
@@ -217,7 +200,7 @@ impl Doomed {
             ..folder(new_id(), ROOT, &format!("doomed {round}"))
         };
         let inner = folder(new_id(), top.id, "inner");
-        let file = node(new_id(), inner.id, NodeKind::File, "file");
+        let file = node(DRIVE, new_id(), inner.id, NodeKind::File, "file");
         two.put(set().with(top.clone()).with(inner.clone())).await;
         two.put(new_file(&file)).await;
         Self { top, inner, file }
@@ -237,7 +220,7 @@ async fn nothing_is_left_in_a_folder_that_is_purged_meanwhile() {
     let mut created = 0;
     for round in 0..ROUNDS * 4 {
         let doomed = Doomed::in_trash(&two, round).await;
-        let late = node(new_id(), doomed.inner.id, NodeKind::File, "late");
+        let late = node(DRIVE, new_id(), doomed.inner.id, NodeKind::File, "late");
         let [purged, put] = two.race(round, [doomed.purge(), new_file(&late)]).await;
         assert!(purged.unwrap().bulk[0].done);
         match put {
@@ -325,7 +308,7 @@ async fn of_one_name_there_is_one_entry() {
     let two = Two::with_drive().await;
     for round in 0..ROUNDS {
         let name = format!("name {round}");
-        let sets = [0, 1].map(|_| new_file(&node(new_id(), ROOT, NodeKind::File, &name)));
+        let sets = [0, 1].map(|_| new_file(&node(DRIVE, new_id(), ROOT, NodeKind::File, &name)));
         two.race_for_one(round, sets, ErrorKind::AlreadyExists).await;
     }
     two.assert_sound().await;

@@ -2,19 +2,15 @@
 //! looked at again, and what falls short changes nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use campusdisk_core::catalog::record::{
-    Blob, BlobState, Category, Content, Event, Extent, Node, NodeKind, Version,
-};
+use campusdisk_core::catalog::record::{Blob, BlobState, Content, Event, Extent, Node, NodeKind, Version};
 use campusdisk_core::catalog::{
     BlobStep, Bound, Catalog, Change, ChangeSet, Counter, Expect, Ledger, Metadata, RecordKey,
 };
 use campusdisk_core::storage::{BlobKey, StoreName};
-use campusdisk_core::{
-    ContentId, DriveId, EntryName, ErrorKind, EventId, IdSource, NodeId, RandomIds, Timestamp,
-};
+use campusdisk_core::{ContentId, DriveId, ErrorKind, EventId, IdSource, NodeId, RandomIds, Timestamp};
 use campusdisk_sql::{PostgresDatabase, PostgresOptions, SqlCatalog};
 use campusdisk_tests::between::Between;
-use campusdisk_tests::counted::{Place, drive, number, plus_one, set, setting};
+use campusdisk_tests::counted::{Place, drive, node, number, plus_one, set, setting};
 use campusdisk_tests::wait::in_time;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -22,24 +18,6 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 const DRIVE: DriveId = DriveId::from_u128(10);
 const ROOT: NodeId = NodeId::from_u128(10);
 const NEVER: Timestamp = Timestamp::from_millis(0);
-
-fn node(id: NodeId, parent: Option<NodeId>, kind: NodeKind, name: &str) -> Node {
-    Node {
-        id,
-        drive: DRIVE,
-        parent,
-        kind,
-        name: EntryName::parse(name).unwrap(),
-        content: None,
-        size_bytes: 0,
-        mime: None,
-        category: Category::Other,
-        created: NEVER,
-        modified: NEVER,
-        version: 1,
-        trashed: None,
-    }
-}
 
 /// A file's bytes that are there, and what its last byte commits.
 struct Upload {
@@ -74,7 +52,7 @@ impl Upload {
         let file = Node {
             content: Some(content.id),
             size_bytes: 30,
-            ..node(id, Some(ROOT), NodeKind::File, name)
+            ..node(DRIVE, id, ROOT, NodeKind::File, name)
         };
         Self { blob, content, file }
     }
@@ -152,15 +130,13 @@ struct Heard {
 
 impl Heard {
     async fn open() -> Self {
-        let place = Place::fresh().await;
-        let between = Between::start(place.schema.port()).await;
         // What waits and is refused is refused at its first try.
         let options = PostgresOptions::default().with_tries(1);
-        let database = place.open_by(&between, options).await;
+        let (place, between, database) = Place::fresh_behind(options).await;
         let catalog = database.catalog();
         let mut small = drive(DRIVE);
         small.quota_bytes = Some(100);
-        let root = node(ROOT, None, NodeKind::Folder, "root");
+        let root = node(DRIVE, ROOT, None, NodeKind::Folder, "root");
         catalog.commit(set().with(small).with(root)).await.unwrap();
         Self {
             place,
