@@ -17,6 +17,7 @@ use crate::error::{self, Failure};
 use crate::hadoop::{Hadoop, NameService};
 use crate::kerberos::{self, LoginThread};
 use crate::pace;
+use crate::spool::Spools;
 use crate::web::Web;
 use crate::{HdfsConfig, WritePath};
 
@@ -44,6 +45,8 @@ pub(crate) struct Cluster {
     pub(crate) web: Option<Web>,
     /// DataNodes that failed lately.
     pub(crate) avoid: AvoidList,
+    /// Where blobs lie until the cluster has them.
+    pub(crate) spools: Spools,
     /// How often blobs were sent again.
     pub(crate) resent: AtomicU64,
     /// How many blobs were committed with fewer than two replicas known to live.
@@ -79,6 +82,7 @@ impl Cluster {
         Ok(Self {
             web,
             avoid: AvoidList::new(config.avoid_for),
+            spools: Spools::new(config.spool_dir.clone()),
             resent: AtomicU64::new(0),
             under_replicated: AtomicU64::new(0),
             config,

@@ -5,13 +5,107 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What is read at once. Large enough that a step to the blocking pool costs little beside it.
 const PIECE_BYTES: u64 = 1 << 20;
+
+/// How many files are kept for the next spools: an upload fills one while another is sent.
+const MOST_KEPT: usize = 2;
+
+/// How long they are kept.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+
+/// The spools of one folder. A few files are kept when their blobs are done, as it takes several times longer to get pages and blocks for
+/// new bytes than to write over old ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Spools {
+    folder: PathBuf,
+    kept: Arc<Kept>,
+}
+
+impl Spools {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            kept: Arc::default(),
+        }
+    }
+
+    /// An empty spool in the folder, which is made when missing.
+    pub(crate) async fn create(&self) -> io::Result<Spool> {
+        let file = match self.kept.take() {
+            Some(file) => file,
+            None => self.make().await?,
+        };
+        let file = Unnamed {
+            file: Some(file),
+            kept: Arc::clone(&self.kept),
+        };
+        Ok(Spool {
+            file: Arc::new(file),
+            filled: watch::channel(Filled::default()).0,
+        })
+    }
+
+    async fn make(&self) -> io::Result<File> {
+        let folder = self.folder.clone();
+        blocking(move || match tempfile::tempfile_in(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&folder)?;
+                tempfile::tempfile_in(&folder)
+            }
+            made => made,
+        })
+        .await
+    }
+}
+
+/// Files that no blob uses, and since when.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Vec<(File, Instant)>>);
+
+impl Kept {
+    fn take(&self) -> Option<File> {
+        self.files().pop().map(|(file, _)| file)
+    }
+
+    /// Keeps a file for a while, unless there are enough.
+    fn keep(self: &Arc<Self>, file: File, runtime: &Handle) {
+        let mut files = self.files();
+        if files.len() >= MOST_KEPT {
+            drop_where_it_may_block(file, runtime);
+            return;
+        }
+        files.push((file, Instant::now()));
+        drop(files);
+        let kept = Arc::downgrade(self);
+        let deadline = Instant::now() + KEPT_FOR;
+        let handle = runtime.clone();
+        runtime.spawn(async move {
+            // So that the disk has its room back.
+            tokio::time::sleep_until(deadline).await;
+            if let Some(kept) = kept.upgrade() {
+                let old: Vec<_> = kept
+                    .files()
+                    .extract_if(.., |(_, since)| since.elapsed() >= KEPT_FOR)
+                    .collect();
+                old.into_iter()
+                    .for_each(|(file, _)| drop_where_it_may_block(file, &handle));
+            }
+        });
+    }
+
+    fn files(&self) -> MutexGuard<'_, Vec<(File, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// How much there is to read, and whether more will come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,22 +122,6 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// An empty spool in `folder`, which is made when missing.
-    pub(crate) async fn create(folder: PathBuf) -> io::Result<Self> {
-        let file = blocking(move || match tempfile::tempfile_in(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&folder)?;
-                tempfile::tempfile_in(&folder)
-            }
-            made => made,
-        })
-        .await?;
-        Ok(Self {
-            file: Arc::new(Unnamed(Some(file))),
-            filled: watch::channel(Filled::default()).0,
-        })
-    }
-
     /// Adds bytes.
     ///
     /// # Cancel safety
@@ -114,14 +192,16 @@ impl SpoolReader {
     }
 }
 
-/// A file without a name. The last close frees its blocks, which takes tens of milliseconds for a long one, so it is
-/// done where it may block.
+/// A file without a name, for one spool. What it has beyond the spool's length is of an earlier one.
 #[derive(Debug)]
-struct Unnamed(Option<File>);
+struct Unnamed {
+    file: Option<File>,
+    kept: Arc<Kept>,
+}
 
 impl Unnamed {
     fn get(&self) -> io::Result<&File> {
-        self.0
+        self.file
             .as_ref()
             .ok_or_else(|| io::Error::other("the spool is closed"))
     }
@@ -129,11 +209,15 @@ impl Unnamed {
 
 impl Drop for Unnamed {
     fn drop(&mut self) {
-        let file = self.0.take();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || drop(file));
+        if let (Some(file), Ok(runtime)) = (self.file.take(), Handle::try_current()) {
+            self.kept.keep(file, &runtime);
         }
     }
+}
+
+/// The last close of a file frees its blocks, which takes tens of milliseconds for a long one.
+fn drop_where_it_may_block(file: File, runtime: &Handle) {
+    runtime.spawn_blocking(move || drop(file));
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
@@ -158,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_read_while_it_comes_and_again_from_the_start() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::create(folder.path().join("not/yet")).await.unwrap();
+        let mut spool = Spools::new(folder.path().join("not/yet")).create().await.unwrap();
         let mut reader = spool.reader();
         let bytes: Vec<u8> = (0..2_500_000u32).map(|number| (number % 251) as u8).collect();
         let reading = tokio::spawn(async move { rest(&mut reader, 0).await });
@@ -175,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_waits_for_bytes_and_hears_when_none_will_come() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::create(folder.path().to_owned()).await.unwrap();
+        let mut spool = Spools::new(folder.path().to_owned()).create().await.unwrap();
         spool.append(Bytes::from_static(b"begun")).await.unwrap();
         let mut reader = spool.reader();
         assert_eq!(reader.piece(0).await.unwrap().unwrap(), "begun");
@@ -188,8 +272,49 @@ mod tests {
     #[tokio::test]
     async fn a_spool_has_no_name() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::create(folder.path().to_owned()).await.unwrap();
+        let mut spool = Spools::new(folder.path().to_owned()).create().await.unwrap();
         spool.append(Bytes::from_static(b"secret")).await.unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_used_again_and_never_shows_what_was_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spools = Spools::new(folder.path().to_owned());
+        let mut first = spools.create().await.unwrap();
+        first.append(Bytes::from_static(b"of another")).await.unwrap();
+        drop(first);
+        assert_eq!(spools.kept.files().len(), 1);
+        let mut second = spools.create().await.unwrap();
+        assert_eq!(spools.kept.files().len(), 0);
+        second.append(Bytes::from_static(b"ours")).await.unwrap();
+        second.end();
+        assert_eq!(rest(&mut second.reader(), 0).await.unwrap(), b"ours");
+        // Who still reads it keeps it from others.
+        let mut reader = second.reader();
+        drop(second);
+        assert_eq!(spools.kept.files().len(), 0);
+        assert_eq!(reader.piece(0).await.unwrap().unwrap(), "ours");
+        drop(reader);
+        assert_eq!(spools.kept.files().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_files_are_kept_and_not_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let spools = Spools::new(folder.path().to_owned());
+        let mut open = Vec::new();
+        for _ in 0..=MOST_KEPT {
+            open.push(spools.create().await.unwrap());
+        }
+        drop(open);
+        assert_eq!(spools.kept.files().len(), MOST_KEPT);
+        let more_than_half = KEPT_FOR * 2 / 3;
+        tokio::time::sleep(more_than_half).await;
+        drop(spools.create().await.unwrap());
+        tokio::time::sleep(more_than_half).await;
+        assert_eq!(spools.kept.files().len(), 1, "the one that was used again");
+        tokio::time::sleep(more_than_half).await;
+        assert_eq!(spools.kept.files().len(), 0);
     }
 }

@@ -98,7 +98,7 @@ impl HdfsStore {
     }
 
     async fn spooled(&self, text: String) -> io::Result<Spool> {
-        let mut spool = Spool::create(self.cluster.config.spool_dir.clone()).await?;
+        let mut spool = self.cluster.spools.create().await?;
         spool.append(Bytes::from(text)).await?;
         spool.end();
         Ok(spool)

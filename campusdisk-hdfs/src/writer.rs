@@ -36,7 +36,7 @@ impl HdfsWriter {
         options: CreateOptions,
     ) -> Result<Self, Failure> {
         check_length(cluster, options.expected_bytes.unwrap_or(0))?;
-        let spool = Spool::create(cluster.config.spool_dir.clone()).await;
+        let spool = cluster.spools.create().await;
         Ok(Self {
             cluster: Arc::clone(cluster),
             key,
