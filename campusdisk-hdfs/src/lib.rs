@@ -5,7 +5,7 @@
 //! live, it is renamed to its place without overwriting, so a blob is there whole or not at all, and a key can't be
 //! taken twice.
 //!
-//! What survives what: each block ends with a sync (`SYNC_BLOCK`), so closing waits until its replicas are on the disks
+//! What survives what: each block ends with a sync (`SYNC_BLOCK`, unless [`sync_blocks`](HdfsConfig::sync_blocks) is off), so closing waits until its replicas are on the disks
 //! of their DataNodes, and renaming until the NameNode has written its journal; so a committed blob survives what the
 //! cluster is configured to survive.
 //!

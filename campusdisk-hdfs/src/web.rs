@@ -29,9 +29,6 @@ const QUESTIONS: usize = 4;
 /// Files are for the store's user alone.
 const FILE_PERMISSION: &str = "600";
 
-/// New blocks reach the disks of their DataNodes before they count as closed.
-const CREATE_FLAGS: &str = "CREATE,SYNC_BLOCK";
-
 /// The bean of the NameNode that knows the DataNodes.
 const NAME_NODE_INFO: &str = "Hadoop:service=NameNode,name=NameNodeInfo";
 
@@ -91,7 +88,7 @@ impl Web {
             ("overwrite", "false".to_owned()),
             ("noredirect", "true".to_owned()),
             ("permission", FILE_PERMISSION.to_owned()),
-            ("createflag", CREATE_FLAGS.to_owned()),
+            ("createflag", create_flags(config).to_owned()),
             ("blocksize", config.block_size_bytes.to_string()),
         ];
         if let Some(replication) = config.replication {
@@ -376,6 +373,14 @@ async fn refusal(answer: Response) -> Failure {
     // A body that breaks says no more than the status.
     let body = answer.text().await.unwrap_or_default();
     Failure::refused(status, &body)
+}
+
+/// How files are made. With the second flag blocks reach the disks of their DataNodes before they count as closed.
+fn create_flags(config: &HdfsConfig) -> &'static str {
+    match config.sync_blocks {
+        true => "CREATE,SYNC_BLOCK",
+        false => "CREATE",
+    }
 }
 
 fn client(plain: bool) -> ClientBuilder {

@@ -35,13 +35,15 @@ pub(crate) fn measure(setting: &Setting<'_>) -> Result<Vec<Comparison>> {
         &folder,
         "hdfs",
         true,
-        Some(&cluster.store()),
+        Some(&cluster.store("/bench", true)),
     )?;
     let file = downloads::large(setting)?;
     let url = hall.put("large", &file)?;
     let mut comparisons = download(setting, &cluster, &hall, &url)?;
     comparisons.extend(upload(setting, &cluster, &hall, &file)?);
     comparisons.push(slow_readers(&hall, &url)?);
+    drop(hall);
+    comparisons.extend(upload_unsynced(setting, &cluster, &file)?);
     Ok(comparisons)
 }
 
@@ -71,33 +73,58 @@ fn download(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, url: &str) ->
 
 fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) -> Result<Vec<Comparison>> {
     let digest = uploads::sha256(file)?;
-    let rival =
-        |put: &dyn Fn() -> Result<f64>| room::measured(&cluster.home, put, &|| cluster.delete(RIVALS_FILE));
-    let by_client = || rival(&|| cluster.raw(&["put", &cluster.conf_dir, RIVALS_FILE], Some(file)));
-    let by_web = |flags: &str| {
-        rival(&|| {
-            let create = format!("CREATE&blocksize={BLOCK_BYTES}{flags}");
-            let place = cluster.location("PUT", &create, RIVALS_FILE)?;
-            let content = ["Content-Type: application/octet-stream"];
-            load::upload("PUT", &place, None, &content, file, "201")
-        })
-    };
-    let by_shell = || rival(&|| cluster.shell_put(file, RIVALS_FILE));
     setting.compare_all(
         "upload of 1 GiB to HDFS, one tus PATCH, replication 3, hashed and synced",
         "MB/s",
         ("hall", &|| uploads::hall_patch(setting, hall, file, &digest)),
         &[
-            (0.9, ("bare hdfs-native, synced", &by_client)),
-            // As the hall does.
+            (
+                0.9,
+                ("bare hdfs-native, synced", &|| {
+                    cluster.put(&|| cluster.raw(&["put", &cluster.conf_dir, RIVALS_FILE], Some(file)))
+                }),
+            ),
             (
                 0.9,
                 ("WebHDFS CREATE by curl, synced", &|| {
-                    by_web("&createflag=CREATE,SYNC_BLOCK")
+                    cluster.put(&|| cluster.web_put(file, "&createflag=CREATE,SYNC_BLOCK"))
                 }),
             ),
-            (0.9, ("WebHDFS CREATE by curl, not synced", &|| by_web(""))),
-            (1.3, ("hdfs dfs -put, not synced", &by_shell)),
+        ],
+    )
+}
+
+/// Beside those who leave it to the operating system when bytes reach a disk, which in a run as short as this is after it.
+fn upload_unsynced(setting: &Setting<'_>, cluster: &Cluster, file: &Path) -> Result<Vec<Comparison>> {
+    let folder = setting.bed.folder("hall-hdfs-unsynced")?;
+    let store = cluster.store("/bench-unsynced", false);
+    let hall = Hall::start(
+        &setting.programs.hall,
+        &folder,
+        "hdfs-unsynced",
+        true,
+        Some(&store),
+    )?;
+    let digest = uploads::sha256(file)?;
+    setting.compare_all(
+        "upload of 1 GiB to HDFS, one tus PATCH, replication 3, hashed and not synced",
+        "MB/s",
+        ("hall, sync_blocks = false", &|| {
+            uploads::hall_patch(setting, &hall, file, &digest)
+        }),
+        &[
+            (
+                0.9,
+                ("WebHDFS CREATE by curl, not synced", &|| {
+                    cluster.put(&|| cluster.web_put(file, ""))
+                }),
+            ),
+            (
+                1.3,
+                ("hdfs dfs -put, not synced", &|| {
+                    cluster.put(&|| cluster.shell_put(file, RIVALS_FILE))
+                }),
+            ),
         ],
     )
 }
@@ -150,14 +177,28 @@ impl Cluster {
         })
     }
 
-    fn store(&self) -> Store {
+    fn store(&self, root: &str, sync_blocks: bool) -> Store {
         let (url, conf_dir) = (&self.url, &self.conf_dir);
         Store {
             section: format!(
-                "[stores.primary]\nkind = \"hdfs\"\nroot = \"/bench\"\nurl = \"{url}\"\nconf_dir = \"{conf_dir}\"\n"
+                "[stores.primary]\nkind = \"hdfs\"\nroot = \"{root}\"\nurl = \"{url}\"\nconf_dir = \"{conf_dir}\"\n\
+                 sync_blocks = {sync_blocks}\n"
             ),
             folder: self.home.clone(),
         }
+    }
+
+    /// Measures how a rival puts its file, which is taken away again.
+    fn put(&self, put: &dyn Fn() -> Result<f64>) -> Result<f64> {
+        room::measured(&self.home, put, &|| self.delete(RIVALS_FILE))
+    }
+
+    /// MB/s of WebHDFS, with more flags.
+    fn web_put(&self, file: &Path, flags: &str) -> Result<f64> {
+        let create = format!("CREATE&blocksize={BLOCK_BYTES}{flags}");
+        let place = self.location("PUT", &create, RIVALS_FILE)?;
+        let content = ["Content-Type: application/octet-stream"];
+        load::upload("PUT", &place, None, &content, file, "201")
     }
 
     /// MB/s of the bare client.

@@ -101,6 +101,7 @@ pub(crate) struct HdfsSettings {
     pub(crate) read_gap_ms: u64,
     pub(crate) write_gap_ms: u64,
     pub(crate) write_path: WriteWay,
+    pub(crate) sync_blocks: bool,
     pub(crate) web_urls: Vec<String>,
     pub(crate) avoid_for_seconds: u64,
     pub(crate) trash: bool,
@@ -144,6 +145,7 @@ impl Default for HdfsSettings {
             read_gap_ms: 5000,
             write_gap_ms: 20_000,
             write_path: WriteWay::Auto,
+            sync_blocks: true,
             web_urls: Vec::new(),
             avoid_for_seconds: 660,
             trash: false,
@@ -175,6 +177,7 @@ impl HdfsSettings {
         hdfs.read_gap = Duration::from_millis(self.read_gap_ms);
         hdfs.write_gap = Duration::from_millis(self.write_gap_ms);
         hdfs.write_path = self.write_path.into();
+        hdfs.sync_blocks = self.sync_blocks;
         hdfs.web_urls = self.web_urls.clone();
         hdfs.avoid_for = Duration::from_secs(self.avoid_for_seconds);
         hdfs.trash = self.trash;
