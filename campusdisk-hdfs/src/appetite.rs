@@ -29,9 +29,19 @@ impl Appetite {
         }
     }
 
+    /// Whether it may soon prove quick.
+    pub(crate) fn is_promising(&self) -> bool {
+        self.quick_bytes >= TRUSTED_BYTES / 4
+    }
+
+    /// Whether it took much, and quickly.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.quick_bytes >= TRUSTED_BYTES
+    }
+
     /// How much to ask for now.
     pub(crate) fn window_bytes(&self) -> u64 {
-        match self.quick_bytes >= TRUSTED_BYTES {
+        match self.is_quick() {
             true => self.most_bytes,
             false => LEAST_BYTES.min(self.most_bytes),
         }

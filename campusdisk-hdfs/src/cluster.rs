@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use campusdisk_core::mount::ObjectPath;
 use campusdisk_core::storage::{BlobKey, StoreInfo};
@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::avoid::AvoidList;
+use crate::direct::DataNodes;
 use crate::error::{self, Failure};
 use crate::hadoop::{Hadoop, NameService};
 use crate::kerberos::{self, LoginThread};
@@ -45,6 +46,8 @@ pub(crate) struct Cluster {
     pub(crate) web: Option<Web>,
     /// DataNodes that failed lately.
     pub(crate) avoid: AvoidList,
+    /// The DataNodes, where they may be read from without the client library.
+    pub(crate) data_nodes: Option<Arc<DataNodes>>,
     /// Where blobs lie until the cluster has them.
     pub(crate) spools: Spools,
     /// How often blobs were sent again.
@@ -82,6 +85,7 @@ impl Cluster {
         Ok(Self {
             web,
             avoid: AvoidList::new(config.avoid_for),
+            data_nodes: DataNodes::of(&hadoop).map(Arc::new),
             spools: Spools::new(config.spool_dir.clone()),
             resent: AtomicU64::new(0),
             under_replicated: AtomicU64::new(0),

@@ -129,6 +129,22 @@ impl Failure {
         }
     }
 
+    /// The connection to a DataNode that gives a block broke.
+    pub(crate) fn of_transfer(error: &io::Error) -> Self {
+        Self {
+            cause: Some(Cause(error.to_string())),
+            ..Self::new(ErrorKind::Unavailable, NO_BLOCK).with_contact(Contact::Lost)
+        }
+    }
+
+    /// A DataNode does not give a block, and says why.
+    pub(crate) fn of_data_node(says: &str) -> Self {
+        Self {
+            cause: Some(Cause(without_trace(says).to_owned())),
+            ..Self::new(ErrorKind::Unavailable, NO_BLOCK)
+        }
+    }
+
     /// The spool on this machine failed.
     pub(crate) fn of_spool(error: &io::Error) -> Self {
         let (kind, says) = match error.kind() {
@@ -337,6 +353,7 @@ const STANDBY: &str = "no NameNode is active";
 const NO_DATA_NODE: &str = "the NameNode knows no DataNode that could take it";
 const NO_REPLICA: &str =
     "no DataNode gives a block of it: are they down, or are all its replicas lost or damaged (hdfs fsck)?";
+const NO_BLOCK: &str = "a DataNode does not give a block: did it die?";
 const NODES_FAILED: &str = "no DataNode could do it: did one die, or has none room?";
 const UNREACHED: &str = "the NameNode, or a DataNode, can't be reached (url, conf_dir)";
 

@@ -95,6 +95,20 @@ impl Hadoop {
         authentication.is_some_and(|authentication| !authentication.eq_ignore_ascii_case("simple"))
     }
 
+    /// Whether DataNodes want to be sure of who takes blocks, or that nobody listens.
+    pub(crate) fn protects_transfers(&self) -> bool {
+        let encrypts = self.get("dfs.encrypt.data.transfer");
+        self.has_kerberos()
+            || self.get("dfs.data.transfer.protection").is_some()
+            || encrypts.is_some_and(|encrypts| encrypts.eq_ignore_ascii_case("true"))
+    }
+
+    /// Whether DataNodes are reached by their names, and not by the addresses that the NameNode knows.
+    pub(crate) fn names_data_nodes(&self) -> bool {
+        let by_name = self.get("dfs.client.use.datanode.hostname");
+        by_name.is_some_and(|by_name| by_name.eq_ignore_ascii_case("true"))
+    }
+
     /// The NameNodes behind `url`, or behind `fs.defaultFS`, if it is no single one: an address with a port is.
     pub(crate) fn name_service(&self, url: Option<&str>) -> Option<NameService> {
         let url = self.url(url).filter(|url| url.port().is_none())?;
@@ -226,6 +240,15 @@ mod tests {
         let said = |authentication| hadoop(&[(AUTHENTICATION, authentication)]).has_kerberos();
         assert_eq!([said("kerberos"), said("simple"), said("")], [true, false, false]);
         assert!(!Hadoop::default().has_kerberos());
+    }
+
+    #[test]
+    fn who_protects_transfers_is_not_read_from_directly() {
+        let protects = |name, value| hadoop(&[(name, value)]).protects_transfers();
+        assert!(protects(AUTHENTICATION, "kerberos"));
+        assert!(protects("dfs.encrypt.data.transfer", "true"));
+        assert!(protects("dfs.data.transfer.protection", "integrity"));
+        assert!(!protects("dfs.encrypt.data.transfer", "false"));
     }
 
     #[test]

@@ -28,10 +28,11 @@
 //!   library, as WebHDFS is spoken to by name only, and [`WritePath::WebHdfs`] is refused. [`user`](HdfsConfig::user) is then somebody
 //!   for whom the principal acts, which the cluster must allow (`hadoop.proxyuser`).
 //! * Reading is done by the client library in windows, so that a slow client holds a window and not the library's whole
-//!   queue. Every wait has a limit, after which the file is opened again and reading goes on where it stopped: a
-//!   DataNode that dies under a read costs milliseconds, one that hangs costs [`read_gap`](HdfsConfig::read_gap) each time that
-//!   it comes first among the replicas of a block. A replica that does not fit its checksums is passed over; where no other is
-//!   left, reading ends in [`Unavailable`](campusdisk_core::ErrorKind::Unavailable), because DataNodes that are down would look the same.
+//!   queue; long spans of quick clients are taken from the DataNodes themselves ([`directly_read_bytes`](HdfsStore::directly_read_bytes)),
+//!   where HTTP tells where blocks lie and DataNodes ask neither for tickets nor for encryption. Every wait has a limit, after which reading
+//!   goes on elsewhere where it stopped: a DataNode that dies under a read costs milliseconds, one that hangs costs
+//!   [`read_gap`](HdfsConfig::read_gap), for short spans each time that it comes first among the replicas of a block. A replica that
+//!   does not fit its checksums is passed over; where no other is left, reading ends in [`Unavailable`](campusdisk_core::ErrorKind::Unavailable), because DataNodes that are down would look the same.
 //! * A root with a space quota is full ([`LimitExceeded`](campusdisk_core::ErrorKind::LimitExceeded)) while less is left of it than a whole
 //!   block times its replicas: HDFS counts a block that is being written as if it were full.
 //! * No call of the client library to the NameNode has a time limit; here each has
@@ -61,8 +62,10 @@
 
 mod appetite;
 mod avoid;
+mod blocks;
 mod cluster;
 mod config;
+mod direct;
 mod error;
 mod file;
 mod hadoop;
@@ -78,6 +81,7 @@ mod send;
 mod spool;
 mod store;
 mod tidy;
+mod transfer;
 mod web;
 mod writer;
 

@@ -39,8 +39,8 @@ impl HdfsMount {
     /// As for [`HdfsStore::connect`](crate::HdfsStore::connect).
     pub fn connect(mut config: HdfsConfig) -> Result<Self> {
         config.check()?;
-        // HTTP is for writing.
-        config.write_path = WritePath::Native;
+        // Nothing is written; it also says whether HTTP may be used.
+        config.write_path = WritePath::Auto;
         let info = MountInfo::new(config.name.clone()).with_remote(true);
         let subject = format!("mount {}", config.name);
         let runtime = Handle::try_current().map_err(|_| {

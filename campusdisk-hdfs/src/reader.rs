@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::appetite::Appetite;
 use crate::cluster::Cluster;
+use crate::direct::{self, Direct, Places, WantedFile};
 use crate::error::Failure;
 
 /// How often reading is taken up again without a byte in between.
@@ -38,15 +39,13 @@ pub(crate) struct HdfsReader {
     cluster: Arc<Cluster>,
     wanted: Arc<Wanted>,
     open: Open,
+    places: Places,
 }
 
 /// What is read.
 #[derive(Debug)]
 struct Wanted {
-    path: String,
-    len_bytes: u64,
-    /// When the file of somebody else was changed last; a blob never is.
-    modified_millis: Option<u64>,
+    file: WantedFile,
     operation: &'static str,
     subject: String,
 }
@@ -54,9 +53,11 @@ struct Wanted {
 impl HdfsReader {
     pub(crate) fn new(cluster: Arc<Cluster>, blob: BlobRef) -> Self {
         let wanted = Wanted {
-            path: cluster.path(&blob.key),
-            len_bytes: blob.len_bytes,
-            modified_millis: None,
+            file: WantedFile {
+                path: cluster.path(&blob.key),
+                len_bytes: blob.len_bytes,
+                modified_millis: None,
+            },
             operation: "read blob",
             subject: cluster.subject(&blob.key),
         };
@@ -66,10 +67,12 @@ impl HdfsReader {
     /// The reader of somebody else's file, as long as it is as it was.
     pub(crate) fn of_object(cluster: Arc<Cluster>, object: &ObjectRef) -> Self {
         let wanted = Wanted {
-            path: cluster.object_path(&object.path),
-            len_bytes: object.len_bytes,
-            // A mark that is no time fits no file.
-            modified_millis: Some(object.mark.parse().unwrap_or(u64::MAX)),
+            file: WantedFile {
+                path: cluster.object_path(&object.path),
+                len_bytes: object.len_bytes,
+                // A mark that is no time fits no file.
+                modified_millis: Some(object.mark.parse().unwrap_or(u64::MAX)),
+            },
             operation: "read object",
             subject: cluster.object_subject(&object.path),
         };
@@ -81,19 +84,20 @@ impl HdfsReader {
             cluster,
             wanted: Arc::new(wanted),
             open: Open::default(),
+            places: Places::default(),
         }
     }
 
     /// Whether a file of somebody else is still the one that is wanted. Asked after the file was opened: blocks never change,
     /// so what it has then stays.
     async fn check_unchanged(&self) -> Result<(), Failure> {
-        let Some(modified_millis) = self.wanted.modified_millis else {
+        let Some(modified_millis) = self.wanted.file.modified_millis else {
             return Ok(());
         };
-        let status = self.cluster.status(&self.wanted.path).await?;
+        let status = self.cluster.status(&self.wanted.file.path).await?;
         let same = |status: &FileStatus| {
             !status.isdir
-                && status.length as u64 == self.wanted.len_bytes
+                && status.length as u64 == self.wanted.file.len_bytes
                 && status.modification_time == modified_millis
         };
         match status.as_ref().is_some_and(same) {
@@ -107,19 +111,19 @@ impl HdfsReader {
         if let Some(file) = self.open.get() {
             return Ok(file);
         }
-        let path = &self.wanted.path;
+        let path = &self.wanted.file.path;
         let opened = self
             .cluster
             .call(path, |client, path| async move { client.read(&path).await })
             .await;
-        let is_object = self.wanted.modified_millis.is_some();
+        let is_object = self.wanted.file.modified_millis.is_some();
         let file = match opened {
             Err(failure) if is_object && failure.kind() == ErrorKind::NotFound => {
                 return Err(self.wanted.changed());
             }
             opened => opened?,
         };
-        let (is, should) = (file.file_length() as u64, self.wanted.len_bytes);
+        let (is, should) = (file.file_length() as u64, self.wanted.file.len_bytes);
         if is != should && is_object {
             return Err(self.wanted.changed());
         }
@@ -140,13 +144,16 @@ impl HdfsReader {
             let says = "this machine can't address so far into a file";
             return Err(Failure::new(ErrorKind::Internal, says));
         };
-        Ok(Window {
-            pieces: file.read_range_stream(start, len).map_err(Failure::from).boxed(),
-            len_bytes,
-            left_bytes: len_bytes,
-            waited: Duration::ZERO,
-            gap: self.cluster.config.read_gap,
-        })
+        let pieces = file.read_range_stream(start, len).map_err(Failure::from).boxed();
+        Ok(Window::new(Source::Library(pieces), len_bytes))
+    }
+
+    /// The next window of `rest`, from a DataNode itself; `None` where the library must read.
+    async fn direct_window(&self, direct: &mut Direct, rest: &Range<u64>) -> Option<Window> {
+        let (cluster, file) = (&self.cluster, &self.wanted.file);
+        let begun = direct.begin(cluster, &self.places, file, rest).await?;
+        let len_bytes = begun.len_bytes;
+        Some(Window::new(Source::DataNode(begun), len_bytes))
     }
 
     async fn begin(&self, span: Span) -> Result<(), Failure> {
@@ -155,7 +162,7 @@ impl HdfsReader {
             Some(_) => self.check_unchanged().await?,
             None => drop(self.file().await?),
         }
-        let len_bytes = self.wanted.len_bytes;
+        let len_bytes = self.wanted.file.len_bytes;
         if span.end() > len_bytes {
             let says = format!("bytes up to {} were asked of {len_bytes}", span.end());
             return Err(Failure::new(ErrorKind::Corrupt, says));
@@ -172,6 +179,7 @@ impl BlobReader for HdfsReader {
         let transfer = Transfer {
             reader: self.clone(),
             appetite: Appetite::new(self.cluster.config.window_bytes),
+            direct: Direct::default(),
             handed_over: None,
             window: None,
             rest: span.range(),
@@ -222,6 +230,7 @@ impl fmt::Debug for Open {
 struct Transfer {
     reader: HdfsReader,
     appetite: Appetite,
+    direct: Direct,
     /// When the last piece was handed over.
     handed_over: Option<Instant>,
     window: Option<Window>,
@@ -255,7 +264,15 @@ impl Transfer {
                 Ok(None) => return Ok(None),
                 Err(failure) => failure,
             };
-            let hangs = self.window.take().is_some() && failure.is_of_connection();
+            let hangs = match self.window.take().map(|window| window.source) {
+                // Another one may give it, or else the library, which has the last word.
+                Some(Source::DataNode(window)) => {
+                    self.direct.give_up(window, &failure);
+                    continue;
+                }
+                Some(Source::Library(_)) => failure.is_of_connection(),
+                None => false,
+            };
             self.reader.open.forget();
             // A replica that does not fit its checksums is as good as none: another may.
             let passes = matches!(failure.kind(), ErrorKind::Unavailable | ErrorKind::Corrupt);
@@ -273,17 +290,29 @@ impl Transfer {
     }
 
     async fn try_next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let gap = self.reader.cluster.config.read_gap;
         if self.rest.is_empty() {
             return Ok(None);
         }
         let window = match &mut self.window {
             Some(window) => window,
             none => {
-                let most_bytes = self.appetite.window_bytes();
-                none.insert(self.reader.window(&self.rest, most_bytes).await?)
+                let (reader, rest) = (&self.reader, &self.rest);
+                let direct = match self.appetite.is_quick() {
+                    true => reader.direct_window(&mut self.direct, rest).await,
+                    false => None,
+                };
+                if self.appetite.is_promising() && direct.is_none() {
+                    let file = &reader.wanted.file;
+                    self.direct.foresee(&reader.cluster, &reader.places, file, rest);
+                }
+                none.insert(match direct {
+                    Some(window) => window,
+                    None => reader.window(rest, self.appetite.window_bytes()).await?,
+                })
             }
         };
-        let piece = match window.next().await? {
+        let piece = match window.next(gap).await? {
             Some(piece) => piece,
             None => {
                 let says = "a block ended early";
@@ -292,10 +321,15 @@ impl Transfer {
         };
         window.left_bytes = window.left_bytes.saturating_sub(piece.len() as u64);
         if window.left_bytes == 0 {
-            // Only a window that was asked for its end gives its connection back, and a body may never be.
-            let _ = window.next().await;
             self.appetite.took(window.len_bytes, window.waited);
-            self.window = None;
+            match self.window.take().map(|window| window.source) {
+                Some(Source::DataNode(window)) => self.direct.end(window).await,
+                // Only a window that was asked for its end gives its connection back, and a body may never be.
+                Some(Source::Library(mut pieces)) => {
+                    drop(tokio::time::timeout(gap, pieces.next()).await);
+                }
+                None => {}
+            }
         }
         Ok(Some(piece))
     }
@@ -303,19 +337,39 @@ impl Transfer {
 
 /// A part of a span that was asked of the cluster at once.
 struct Window {
-    pieces: Pieces,
+    source: Source,
     len_bytes: u64,
     left_bytes: u64,
     /// How long it lay here, with the client busy.
     waited: Duration,
-    gap: Duration,
+}
+
+/// Who brings it.
+enum Source {
+    Library(Pieces),
+    DataNode(direct::Window),
 }
 
 impl Window {
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        match tokio::time::timeout(self.gap, self.pieces.next()).await {
-            Ok(piece) => piece.transpose(),
-            Err(_) => Err(Failure::silent("read_gap", self.gap)),
+    fn new(source: Source, len_bytes: u64) -> Self {
+        Self {
+            source,
+            len_bytes,
+            left_bytes: len_bytes,
+            waited: Duration::ZERO,
+        }
+    }
+
+    async fn next(&mut self, gap: Duration) -> Result<Option<Bytes>, Failure> {
+        let next = async {
+            match &mut self.source {
+                Source::Library(pieces) => pieces.next().await.transpose(),
+                Source::DataNode(window) => window.next().await,
+            }
+        };
+        match tokio::time::timeout(gap, next).await {
+            Ok(piece) => piece,
+            Err(_) => Err(Failure::silent("read_gap", gap)),
         }
     }
 }

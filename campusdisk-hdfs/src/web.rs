@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::HdfsConfig;
+use crate::blocks::Located;
 use crate::error::Failure;
 use crate::hadoop::Hadoop;
 
@@ -28,6 +29,9 @@ const QUESTIONS: usize = 4;
 
 /// Files are for the store's user alone.
 const FILE_PERMISSION: &str = "600";
+
+/// Of how much of a file it is asked at once where it lies: a file has as many blocks as it likes.
+const LOCATED_BYTES: u64 = 4 << 30;
 
 /// The bean of the NameNode that knows the DataNodes.
 const NAME_NODE_INFO: &str = "Hadoop:service=NameNode,name=NameNodeInfo";
@@ -130,11 +134,29 @@ impl Web {
 
     /// The transfer addresses of the DataNodes that hold each block of a file, as the NameNode knows them.
     pub(crate) async fn replicas(&self, path: &str) -> Result<Vec<Vec<String>>, Failure> {
-        let found: Located = self
+        let found: ReplicasOf = self
             .operate(Method::GET, "GETFILEBLOCKLOCATIONS", path, &[])
             .await?;
         let blocks = found.locations.blocks.into_iter();
         Ok(blocks.map(|block| block.names).collect())
+    }
+
+    /// Where the blocks of a file lie, from the one at `offset` on.
+    pub(crate) async fn located(&self, path: &str, offset: u64) -> Result<Located, Failure> {
+        let span = [
+            ("offset", offset.to_string()),
+            ("length", LOCATED_BYTES.to_string()),
+        ];
+        let found: Blocks = self
+            .operate(Method::GET, "GET_BLOCK_LOCATIONS", path, &span)
+            .await?;
+        Ok(found.located)
+    }
+
+    /// What is known of a file besides.
+    pub(crate) async fn file(&self, path: &str) -> Result<FileFacts, Failure> {
+        let found: FileStatus = self.operate(Method::GET, "GETFILESTATUS", path, &[]).await?;
+        Ok(found.file)
     }
 
     /// The DataNodes that the NameNode takes for alive.
@@ -298,7 +320,38 @@ struct Placed {
 }
 
 #[derive(Debug, Deserialize)]
-struct Located {
+struct Blocks {
+    #[serde(rename = "LocatedBlocks")]
+    located: Located,
+}
+
+#[derive(Debug, Deserialize)]
+struct FileStatus {
+    #[serde(rename = "FileStatus")]
+    file: FileFacts,
+}
+
+/// What the NameNode says of a file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FileFacts {
+    #[serde(rename = "modificationTime")]
+    pub(crate) modified_millis: u64,
+    #[serde(rename = "encBit", default)]
+    is_encrypted: bool,
+    #[serde(rename = "ecBit", default)]
+    is_striped: bool,
+}
+
+impl FileFacts {
+    /// Whether its blocks have its bytes, one after the other.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_encrypted && !self.is_striped
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct ReplicasOf {
     #[serde(rename = "BlockLocations")]
     locations: BlockLocations,
 }
@@ -489,7 +542,7 @@ mod tests {
         let text = r#"{"BlockLocations":{"BlockLocation":[
             {"names":["10.0.0.1:9866","10.0.0.2:9866"],"offset":0,"length":16777216,"corrupt":false},
             {"names":[],"offset":16777216,"length":1}]}}"#;
-        let located: Located = serde_json::from_str(text).unwrap();
+        let located: ReplicasOf = serde_json::from_str(text).unwrap();
         let names: Vec<_> = located
             .locations
             .blocks
@@ -497,7 +550,7 @@ mod tests {
             .map(|block| block.names.len())
             .collect();
         assert_eq!(names, [2, 0]);
-        let empty: Located = serde_json::from_str(r#"{"BlockLocations":{"BlockLocation":[]}}"#).unwrap();
+        let empty: ReplicasOf = serde_json::from_str(r#"{"BlockLocations":{"BlockLocation":[]}}"#).unwrap();
         assert!(empty.locations.blocks.is_empty());
     }
 }

@@ -8,7 +8,7 @@ use campusdisk_core::{Error, ErrorKind, IdSource as _, InstallationId, RandomIds
 use campusdisk_hdfs::{HdfsConfig, HdfsStore, WritePath};
 use campusdisk_testkit::storage::{StorageHarness, fresh_key, listed, pattern, put, read};
 use campusdisk_testkit::storage_conformance;
-use campusdisk_tests::hdfs::{HdfsHarness, client, path_of, store_with, until};
+use campusdisk_tests::hdfs::{HdfsHarness, client, path_of, store, store_with, until};
 
 storage_conformance!(hdfs, HdfsHarness::fresh("/hdfs"));
 
@@ -45,6 +45,27 @@ async fn a_span_over_several_blocks_and_windows_is_whole() {
     ] {
         let span = Span::new(start as u64, end as u64).unwrap();
         assert!(read(&*store, &blob, span).await.unwrap() == bytes.slice(start..end));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_quick_reader_takes_of_a_long_span_comes_from_the_datanodes_whole() {
+    let (_, store) = store(WritePath::Auto);
+    // Three blocks of 16 MiB, the last of which ends within a chunk of 512 bytes.
+    let bytes = pattern(4, (44 << 20) + 777);
+    let blob = put(&store, &fresh_key(), bytes.clone()).await.unwrap();
+    for (start, end) in [
+        (0, bytes.len()),
+        // In the middle of chunks, one byte before and after the end of a block.
+        ((1 << 20) - 3, (32 << 20) + 1),
+        ((16 << 20) - 1, bytes.len() - 5),
+    ] {
+        let before = store.directly_read_bytes();
+        let span = Span::new(start as u64, end as u64).unwrap();
+        assert!(read(&store, &blob, span).await.unwrap() == bytes.slice(start..end));
+        let direct = store.directly_read_bytes() - before;
+        // Who is quick is known after 8 MiB; the client library may read the last 4 MiB of a block.
+        assert!(direct >= 8 << 20, "{direct} of {} bytes", end - start);
     }
 }
 
