@@ -379,3 +379,157 @@ fn no_sense() -> Failure {
         "a DataNode answered what this version does not know",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const CHUNK_BYTES: usize = 512;
+    /// Two chunks and a part of one, the largest that these packets have.
+    const PACKET_BYTES: usize = 1300;
+
+    fn block() -> Vec<u8> {
+        (0..5000u32).map(|number| (number % 251) as u8).collect()
+    }
+
+    fn response(status: Status, says: &str) -> Vec<u8> {
+        let checksums = Checksums {
+            algorithm: Algorithm::Crc32c as i32,
+            chunk_bytes: CHUNK_BYTES as u32,
+        };
+        let response = Response {
+            status: status as i32,
+            checksums: Some(ChecksumsFrom { checksums }),
+            message: Some(says.to_owned()),
+        };
+        response.encode_length_delimited_to_vec()
+    }
+
+    fn packet(offset: usize, data: &[u8], last: bool) -> Vec<u8> {
+        let header = PacketHeader {
+            offset_in_block: offset as i64,
+            number: 0,
+            last,
+            data_bytes: data.len() as i32,
+        };
+        let header = header.encode_to_vec();
+        let checksums = data
+            .chunks(CHUNK_BYTES)
+            .flat_map(|chunk| crc32c::crc32c(chunk).to_be_bytes());
+        let checksums: Vec<u8> = checksums.collect();
+        let mut packet = ((4 + checksums.len() + data.len()) as u32).to_be_bytes().to_vec();
+        packet.extend((header.len() as u16).to_be_bytes());
+        packet.extend([&header, &checksums, data].concat());
+        packet
+    }
+
+    /// What a DataNode answers whoever asks for `offset` to `end` of the block.
+    fn answer(offset: usize, end: usize) -> Vec<u8> {
+        let start = offset / CHUNK_BYTES * CHUNK_BYTES;
+        let end = end.next_multiple_of(CHUNK_BYTES).min(block().len());
+        let mut answer = response(Status::Success, "");
+        let mut at = start;
+        for data in block()[start..end].chunks(PACKET_BYTES) {
+            answer.extend(packet(at, data, false));
+            at += data.len();
+        }
+        answer.extend(packet(at, &[], true));
+        answer
+    }
+
+    /// The bytes that somebody gets who asks for `offset` to `end`, when all that comes is `answer`.
+    async fn read(offset: usize, end: usize, answer: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut version = [0; 3];
+            stream.read_exact(&mut version).await.unwrap();
+            assert_eq!(version, [0, 28, 81]);
+            stream.write_all(&answer).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.map(|_| rest)
+        });
+        let id = BlockId {
+            pool: "BP-1".to_owned(),
+            id: 1,
+            generation: 1001,
+        };
+        let connection = Connection::open(&address).await?;
+        let len = (end - offset) as u64;
+        let mut reading = connection
+            .read(&id, &Token::default(), offset as u64, len)
+            .await?;
+        let mut got = Vec::new();
+        while let Some(bytes) = reading.next().await? {
+            got.extend_from_slice(&bytes);
+        }
+        drop(reading.end().await?);
+        let said = serving.await.unwrap().unwrap();
+        assert_eq!(said[said.len() - 3..], [2, 8, 6], "the checksums fitted");
+        Ok(got)
+    }
+
+    #[tokio::test]
+    async fn a_span_is_cut_out_of_whole_chunks() {
+        for (offset, end) in [(0, 5000), (511, 513), (512, 1024), (1, 4999), (4999, 5000)] {
+            let got = read(offset, end, answer(offset, end)).await.unwrap();
+            assert!(got == block()[offset..end], "{offset} to {end}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_that_do_not_fit_their_checksums_are_not_given() {
+        let whole = answer(0, 5000);
+        let changed = whole.len() - 100;
+        let mut damaged = whole.clone();
+        damaged[changed] ^= 1;
+        let failure = read(0, 5000, damaged).await.unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::Corrupt, "{failure}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_early_is_never_taken_for_the_whole() {
+        let whole = answer(600, 5000);
+        for cut in 0..whole.len() {
+            let failure = read(600, 5000, whole[..cut].to_vec()).await.unwrap_err();
+            assert_eq!(failure.kind(), ErrorKind::Unavailable, "{cut}: {failure}");
+            assert!(failure.is_of_connection(), "{cut}: {failure}");
+        }
+        let failure = read(0, 5000, answer(0, 2000)).await.unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure}");
+    }
+
+    #[tokio::test]
+    async fn what_a_datanode_refuses_it_says() {
+        let refused = response(Status::Error, "Replica not found\n\tat java.lang.Thread");
+        let failure = read(0, 5000, refused).await.unwrap_err();
+        assert!(!failure.is_of_connection());
+        assert!(failure.to_string().ends_with("Replica not found"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_of_a_datanode_is_unavailable() {
+        let ok = response(Status::Success, "");
+        let with = |packet: &[u8]| [&ok[..], packet].concat();
+        let mut negative = packet(0, &[], false);
+        // The last four bytes of the header: how many of data there are.
+        let len = negative.len();
+        negative[len - 4..].copy_from_slice(&(-1_i32).to_le_bytes());
+        for nonsense in [
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+            vec![0xff; 64],
+            with(&[0xff; 64]),
+            with(&[0, 0, 0, 4, 0, 3, 1, 2, 3]),
+            with(&negative),
+            // From behind what is asked for.
+            with(&packet(1024, &block()[1024..1536], false)),
+        ] {
+            let failure = read(0, 5000, nonsense.clone()).await.unwrap_err();
+            assert_eq!(failure.kind(), ErrorKind::Unavailable, "{nonsense:?}: {failure}");
+        }
+    }
+}
