@@ -1,8 +1,11 @@
-//! Answers GET and HEAD of a file: the plan of core, rendered.
+//! Answers GET and HEAD of a file or an archive: the plan of core, rendered.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use campusdisk_core::{ByteBody, ContentFacts, Download, DownloadPlan, EntityTag, IfRange, Span, plan};
+use campusdisk_core::{
+    Archive, ByteBody, ContentFacts, ContentId, Download, DownloadPlan, EntityTag, IfRange, Span, Timestamp,
+    plan,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
@@ -31,10 +34,94 @@ impl ContentQuery {
     }
 }
 
-/// The answer to a GET or HEAD of a file (RFC 9110 §13 to §15).
+/// What can be fetched by ranges.
+pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
+    fn content_id(&self) -> ContentId;
+    fn size_bytes(&self) -> u64;
+    fn modified(&self) -> Timestamp;
+    fn name(&self) -> &str;
+    fn mime(&self) -> &str;
+    fn sha256(&self) -> Option<[u8; 32]>;
+
+    /// Whether [`modified`](Self::modified) stands for these bytes alone.
+    fn has_date_of_its_own(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
+
+    fn open(&self, span: Span) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
+}
+
+impl Source for Download {
+    fn content_id(&self) -> ContentId {
+        self.content_id()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes()
+    }
+
+    fn modified(&self) -> Timestamp {
+        self.modified()
+    }
+
+    fn name(&self) -> &str {
+        self.place().node.name.as_str()
+    }
+
+    fn mime(&self) -> &str {
+        self.mime()
+    }
+
+    fn sha256(&self) -> Option<[u8; 32]> {
+        self.sha256()
+    }
+
+    async fn has_date_of_its_own(&self) -> campusdisk_core::Result<bool> {
+        self.has_date_of_its_own().await
+    }
+
+    async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
+        self.open(span).await
+    }
+}
+
+impl Source for Archive {
+    fn content_id(&self) -> ContentId {
+        self.content_id()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes()
+    }
+
+    fn modified(&self) -> Timestamp {
+        self.modified()
+    }
+
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn mime(&self) -> &str {
+        "application/zip"
+    }
+
+    fn sha256(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    async fn has_date_of_its_own(&self) -> campusdisk_core::Result<bool> {
+        // It stays the same when something is removed.
+        Ok(false)
+    }
+
+    async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
+        self.open(span).await
+    }
+}
+
+/// The answer to a GET or HEAD of bytes (RFC 9110 §13 to §15).
 pub(crate) async fn answer(
     state: &AppState,
-    download: &Download,
+    download: &impl Source,
     method: &Method,
     headers: &HeaderMap,
     query: &ContentQuery,
@@ -69,7 +156,7 @@ pub(crate) async fn answer(
 
 async fn one_part(
     state: &AppState,
-    download: &Download,
+    download: &impl Source,
     facts: &ContentFacts,
     query: &ContentQuery,
     part: Span,
@@ -87,7 +174,7 @@ async fn one_part(
 /// §15.3.7.2: the ranges stand in the parts, not in the headers.
 async fn several_parts(
     state: &AppState,
-    download: &Download,
+    download: &impl Source,
     facts: &ContentFacts,
     query: &ContentQuery,
     parts: Vec<Span>,
@@ -118,7 +205,7 @@ async fn several_parts(
     Ok(response)
 }
 
-fn facts(download: &Download) -> ContentFacts {
+fn facts(download: &impl Source) -> ContentFacts {
     let etag = EntityTag::of_content(download.content_id());
     ContentFacts::new(etag, download.modified(), download.size_bytes())
 }
@@ -129,7 +216,12 @@ fn with_body(state: &AppState, status: StatusCode, bytes: ByteBody) -> Response 
     response
 }
 
-fn write_headers(download: &Download, facts: &ContentFacts, query: &ContentQuery, headers: &mut HeaderMap) {
+fn write_headers(
+    download: &impl Source,
+    facts: &ContentFacts,
+    query: &ContentQuery,
+    headers: &mut HeaderMap,
+) {
     conditional::write_validators(&facts.validators, headers);
     write_caching(headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -139,10 +231,9 @@ fn write_headers(download: &Download, facts: &ContentFacts, query: &ContentQuery
         mime.unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
     let disposition = query.disposition();
-    let name = download.place().node.name.as_str();
     headers.insert(
         header::CONTENT_DISPOSITION,
-        content_disposition(disposition, name),
+        content_disposition(disposition, download.name()),
     );
     if disposition == Disposition::Inline && showing(download.mime()) == Showing::Sandboxed {
         headers.insert(

@@ -19,11 +19,12 @@ mod precondition;
 mod range;
 mod seam;
 mod span;
+mod zip;
 
 pub use self::body::ByteBody;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::disk::{
-    Admission, Algorithm, AppendOptions, Appended, Appending, CampusDisk, Checksum, Desk, Download,
+    Admission, Algorithm, AppendOptions, Appended, Appending, Archive, CampusDisk, Checksum, Desk, Download,
     DriveUsage, FilePlace, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place, PlacementRule,
     Published, Put, PutOptions, Putting, ReadGrant, Restore, Seams, Settled, ShareFacts, SharePassword,
     ShareSpec, Stock, StockSize, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,

@@ -36,6 +36,10 @@ pub struct Policy {
     pub batch_rows: u32,
     /// Most nodes copied by one request.
     pub max_copy_nodes: usize,
+    /// Most nodes in one archive.
+    pub max_archive_nodes: usize,
+    /// Most nodes chosen for one archive, all of which stand in its address.
+    pub max_archive_roots: usize,
     /// Deepest folder below a root.
     pub max_depth: usize,
     /// How stale rights and facts may be when another instance changed them.
@@ -85,6 +89,8 @@ impl Default for Policy {
             change_memory: DAY * 2,
             batch_rows: 500,
             max_copy_nodes: 10_000,
+            max_archive_nodes: 250_000,
+            max_archive_roots: 300,
             max_depth: 200,
             facts_stale: Duration::from_millis(900),
             facts_entries: 100_000,

@@ -7,6 +7,8 @@
 
 #[path = "disk/anomalies.rs"]
 mod anomalies;
+#[path = "disk/archives.rs"]
+mod archives;
 #[path = "disk/copying.rs"]
 mod copying;
 #[path = "disk/fixture.rs"]

@@ -3,10 +3,9 @@
 use axum::Json as JsonAnswer;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use campusdisk_core::catalog::record::NodeKind;
 use campusdisk_core::{Desk, EntryName, ErrorKind, NodeId, Place};
 use http::{HeaderMap, Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::actor::{Reader, Writer};
 use crate::content::{self, ContentQuery};
-use crate::error::{Problem, ProblemDocument, Result};
+use crate::error::{Problem, ProblemDocument, Result, is_of_storage};
 use crate::extract::{Json, Query, Segments};
 use crate::routes::nodes::{facts, node_answer, set_location};
 use crate::state::AppState;
@@ -25,10 +24,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(download, replace))
         .routes(routes!(child, put_child))
+        .routes(routes!(offer_archive))
         .routes(routes!(archive))
 }
 
-/// The bytes of a file; a folder as a ZIP comes later.
+/// The bytes of a file, or of a folder as a ZIP archive.
 #[utoipa::path(
     get, path = "/api/v1/nodes/{id}/content", tag = "files",
     params(
@@ -39,7 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     responses(
         (status = 200, content_type = "application/octet-stream", body = String), (status = 206), (status = 304),
         (status = 404, body = ProblemDocument), (status = 412, body = ProblemDocument),
-        (status = 416, body = ProblemDocument), (status = 501, body = ProblemDocument),
+        (status = 413, body = ProblemDocument), (status = 416, body = ProblemDocument),
     ),
 )]
 async fn download(
@@ -51,11 +51,14 @@ async fn download(
     headers: HeaderMap,
 ) -> Result<Response> {
     let id: NodeId = id.parse()?;
-    let download = match desk.download(id).await {
-        Ok(download) => download,
-        Err(error) => return Err(folder_or(error, &desk, id).await),
-    };
-    content::answer(&state, &download, &method, &headers, &query).await
+    match desk.download(id).await {
+        Ok(download) => content::answer(&state, &download, &method, &headers, &query).await,
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            let archive = desk.archive(id).await.map_err(archive_problem)?;
+            content::answer(&state, &archive, &method, &headers, &query).await
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Gives a file a new version.
@@ -136,16 +139,54 @@ async fn put_child(
     Ok(response)
 }
 
-/// An archive of several nodes; comes later.
+/// Makes an address of a ZIP archive of several nodes, which serves its maker for a day.
 #[utoipa::path(
     post, path = "/api/v1/archives", tag = "files", request_body = ArchiveBody,
-    responses((status = 501, body = ProblemDocument)),
+    responses(
+        (status = 201, body = OfferBody), (status = 400, body = ProblemDocument), (status = 404, body = ProblemDocument),
+        (status = 413, body = ProblemDocument),
+    ),
 )]
-async fn archive(Reader(desk): Reader, Json(body): Json<ArchiveBody>) -> Result<JsonAnswer<()>> {
-    for node in &body.nodes {
-        desk.node(node.parse()?).await?;
+async fn offer_archive(
+    Reader(desk): Reader,
+    Json(body): Json<ArchiveBody>,
+) -> Result<(StatusCode, JsonAnswer<OfferBody>)> {
+    let nodes = body.nodes.iter().map(|node| node.parse::<NodeId>());
+    let nodes: Vec<_> = nodes.collect::<std::result::Result<_, _>>()?;
+    let offer = desk.offer_archive(&nodes).await.map_err(archive_problem)?;
+    // From the request's address, wherever all of that is mounted.
+    let url = format!("archives/{offer}");
+    Ok((StatusCode::CREATED, JsonAnswer(OfferBody { url })))
+}
+
+/// The archive of an address.
+#[utoipa::path(
+    get, path = "/api/v1/archives/{archive}", tag = "files", params(("archive" = String, Path), ("Range" = Option<String>, Header)),
+    responses(
+        (status = 200, content_type = "application/zip", body = String), (status = 206), (status = 304),
+        (status = 404, body = ProblemDocument), (status = 412, body = ProblemDocument), (status = 413, body = ProblemDocument),
+        (status = 416, body = ProblemDocument),
+    ),
+)]
+async fn archive(
+    State(state): State<AppState>,
+    Reader(desk): Reader,
+    Segments(offer): Segments<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let archive = desk.offered_archive(&offer).await.map_err(archive_problem)?;
+    content::answer(&state, &archive, &method, &headers, &ContentQuery::default()).await
+}
+
+/// Too many nodes are no want of room.
+pub(crate) fn archive_problem(error: campusdisk_core::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::LimitExceeded if !is_of_storage(&error) => {
+            Problem::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        _ => error.into(),
     }
-    Err(no_archives())
 }
 
 /// What an archive is to hold.
@@ -156,22 +197,11 @@ struct ArchiveBody {
     nodes: Vec<String>,
 }
 
-/// 501: folders as ZIP are not in this version.
-pub(crate) fn no_archives() -> Problem {
-    Problem::not_implemented("folders can't be fetched as a ZIP in this version")
-}
-
-/// Why a download is refused: a folder that may be seen is no error of the caller.
-async fn folder_or(error: campusdisk_core::Error, desk: &Desk, id: NodeId) -> Problem {
-    if error.kind() == ErrorKind::InvalidInput
-        && desk
-            .node(id)
-            .await
-            .is_ok_and(|place| place.node.kind == NodeKind::Folder)
-    {
-        return no_archives();
-    }
-    error.into()
+/// Where an archive is.
+#[derive(Debug, Serialize, ToSchema)]
+struct OfferBody {
+    /// Its address, relative to that of the request.
+    url: String,
 }
 
 async fn existing(desk: &Desk, folder: NodeId, name: &EntryName) -> Result<Option<Arc<Place>>> {

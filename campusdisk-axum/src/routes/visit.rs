@@ -19,7 +19,7 @@ use crate::cookies::{self, CookieScope};
 use crate::error::{Problem, ProblemDocument, Result};
 use crate::extract::{Json, OptionalJson, Query, Segments, read_small};
 use crate::list::{Items, write_cursor};
-use crate::routes::content::no_archives;
+use crate::routes::content::archive_problem;
 use crate::routes::nodes::{FolderQuery, node_answer};
 use crate::state::AppState;
 use crate::wire::{NodeBody, SharedNodeBody, entry_name};
@@ -175,14 +175,14 @@ async fn unlock(State(state): State<AppState>, guest: Guest, request: Request) -
     Ok(response)
 }
 
-/// The bytes of a shared file; a folder as a ZIP comes later.
+/// The bytes of a shared file, or of a folder as a ZIP archive.
 #[utoipa::path(
     get, path = "/s/{token}/content", tag = "visit",
     params(("token" = String, Path), ("ticket" = Option<String>, Query), ("Range" = Option<String>, Header)),
     responses(
         (status = 200, content_type = "application/octet-stream", body = String), (status = 206), (status = 304),
-        (status = 401, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 416, body = ProblemDocument),
-        (status = 501, body = ProblemDocument),
+        (status = 401, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 413, body = ProblemDocument),
+        (status = 416, body = ProblemDocument),
     ),
 )]
 async fn root_content(
@@ -195,7 +195,7 @@ async fn root_content(
     bytes(&state, &guest, None, &query, &method, &headers).await
 }
 
-/// The bytes of a file inside a shared folder.
+/// The bytes of a file inside a shared folder, or of a folder as a ZIP archive.
 #[utoipa::path(
     get, path = "/s/{token}/nodes/{id}/content", tag = "visit",
     params(("token" = String, Path), ("id" = String, Path), ("ticket" = Option<String>, Query)),
@@ -309,11 +309,17 @@ async fn bytes(
 ) -> Result<Response> {
     let admission = guest.admit()?;
     let node: std::sync::Arc<campusdisk_core::Place> = guest.visit.node(&admission, id).await?;
-    if node.node.kind == NodeKind::Folder {
-        return Err(no_archives());
-    }
-    let download = guest.visit.download(&admission, id).await?;
-    let mut response = content::answer(state, &download, method, headers, query).await?;
+    let mut response = match node.node.kind {
+        NodeKind::Folder => {
+            let archive = guest.visit.archive(&admission, id).await;
+            let archive = archive.map_err(archive_problem)?;
+            content::answer(state, &archive, method, headers, query).await?
+        }
+        NodeKind::File => {
+            let download = guest.visit.download(&admission, id).await?;
+            content::answer(state, &download, method, headers, query).await?
+        }
+    };
     if method == Method::GET
         && let Some(ticket) = admission.fresh_ticket()
     {

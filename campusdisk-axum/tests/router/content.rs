@@ -246,20 +246,91 @@ async fn each_content_is_a_version_that_can_be_restored() {
 }
 
 #[tokio::test]
-async fn folders_as_an_archive_are_not_in_this_version() {
+async fn a_folder_is_an_archive_with_a_length_a_tag_and_ranges() {
+    let app = App::new().await;
+    let ada = app.user("ada").await;
+    let folder = ada.folder(&ada.root().await, "成绩").await;
+    let id = folder["id"].as_str().unwrap();
+    ada.put(&format!("/api/v1/nodes/{id}/children/a.txt"))
+        .body("hello")
+        .await_ok(201)
+        .await;
+    let uri = format!("/api/v1/nodes/{id}/content");
+    let whole = ada.get(&uri).send().await;
+    assert_eq!(whole.status(), 200);
+    assert_eq!(whole.header("content-type"), "application/zip");
+    assert!(
+        whole
+            .header("content-disposition")
+            .contains("filename*=UTF-8''%E6%88%90%E7%BB%A9.zip")
+    );
+    let (tag, bytes) = (whole.header("etag").to_owned(), whole.bytes().clone());
+    assert_eq!(whole.header("content-length"), bytes.len().to_string());
+    assert!(bytes.starts_with(b"PK\x03\x04"));
+    let part = ada
+        .get(&uri)
+        .header("range", "bytes=10-60")
+        .header("if-range", &tag)
+        .send()
+        .await;
+    assert_eq!(part.status(), 206);
+    assert_eq!(
+        part.header("content-range"),
+        format!("bytes 10-60/{}", bytes.len())
+    );
+    assert_eq!(*part.bytes(), bytes.slice(10..61));
+    let known = ada.get(&uri).header("if-none-match", &tag).send().await;
+    assert_eq!(known.status(), 304);
+    let head = ada.request("HEAD", &uri).send().await;
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.header("content-length"), bytes.len().to_string());
+    // Once something in it changed, an old part is not added to.
+    ada.put(&format!("/api/v1/nodes/{id}/children/b.txt"))
+        .body("more")
+        .await_ok(201)
+        .await;
+    let changed = ada
+        .get(&uri)
+        .header("range", "bytes=10-60")
+        .header("if-range", &tag)
+        .send()
+        .await;
+    assert_eq!(changed.status(), 200);
+    assert_ne!(changed.header("etag"), tag);
+}
+
+#[tokio::test]
+async fn an_archive_of_a_selection_has_an_address_for_its_maker() {
     let app = App::new().await;
     let ada = app.user("ada").await;
     let root = ada.root().await;
-    ada.get(&format!("/api/v1/nodes/{root}/content"))
-        .await_problem(501, "not_implemented")
+    let file = ada.file("a.txt", "hello").await;
+    let made = ada
+        .post("/api/v1/archives")
+        .json(&json!({"nodes": [root, file["id"]]}))
+        .await_ok(201)
         .await;
-    ada.post("/api/v1/archives")
-        .json(&json!({"nodes": [root]}))
-        .await_problem(501, "not_implemented")
-        .await;
+    let url = format!("/api/v1/{}", made["url"].as_str().unwrap());
+    let whole = ada.get(&url).send().await;
+    assert_eq!(whole.status(), 200);
+    assert_eq!(whole.header("content-type"), "application/zip");
+    assert!(whole.header("content-disposition").contains("selection.zip"));
     let bob = app.user("bob").await;
-    bob.post("/api/v1/archives")
-        .json(&json!({"nodes": [root]}))
-        .await_problem(404, "not_found")
+    bob.get(&url).await_problem(404, "not_found").await;
+    for (body, status, kind) in [
+        (json!({"nodes": [root]}), 404, "not_found"),
+        (json!({"nodes": []}), 422, "invalid_input"),
+        (json!({"nodes": ["x"]}), 404, "not_found"),
+        (json!({}), 400, "invalid_input"),
+    ] {
+        bob.post("/api/v1/archives")
+            .json(&body)
+            .await_problem(status, kind)
+            .await;
+    }
+    let many = vec![file["id"].clone(); 301];
+    ada.post("/api/v1/archives")
+        .json(&json!({"nodes": many}))
+        .await_problem(413, "limit_exceeded")
         .await;
 }

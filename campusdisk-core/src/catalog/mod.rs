@@ -95,6 +95,9 @@ pub trait Metadata {
     /// A content with its layout.
     async fn content(&self, id: ContentId) -> Result<Option<Content>>;
 
+    /// The CRC-32 of these contents, where it is known, in any order; what is no content is left out.
+    async fn crc32s(&self, contents: &[ContentId]) -> Result<Vec<(ContentId, Option<u32>)>>;
+
     /// The versions of a file, newest first, those with a number below `before` where given.
     async fn versions(&self, node: NodeId, before: Option<u64>, limit: u32) -> Result<Vec<Version>>;
 

@@ -181,6 +181,13 @@ impl Chain {
         Self::whole(shared, content, true)
     }
 
+    /// A span of a content, from a store that has begun to give it.
+    pub(super) async fn opened(shared: Arc<Shared>, content: Arc<Content>, span: Span) -> Result<ByteBody> {
+        let mut chain = Self::new(shared, content, span);
+        chain.open_or_recover().await?;
+        Ok(chain.into_body(span.len()))
+    }
+
     /// All of some extents that are no content's, or not yet.
     pub(super) fn over_extents(shared: Arc<Shared>, extents: Vec<Extent>) -> ByteBody {
         let content = Content {

@@ -1,6 +1,8 @@
 //! The service: every use-case of drives, over the seams.
 
 mod access;
+mod archive;
+mod archive_layout;
 mod blobs;
 mod browse;
 mod checksum;
@@ -33,6 +35,7 @@ mod watch;
 mod whole;
 
 pub use self::access::{Place, ReadGrant, WriteGrant};
+pub use self::archive::Archive;
 pub use self::browse::Listing;
 pub use self::checksum::{Algorithm, Checksum};
 pub use self::download::Download;

@@ -6,8 +6,8 @@ use super::access::Place;
 use super::place::{is_lost_race, signed};
 use super::shared::Shared;
 use crate::catalog::record::{NodeKind, Share, Ticket};
-use crate::catalog::{Bound, Change, ChildrenQuery, Counter, Cursor, Expect, RecordKey, Sort};
-use crate::{Error, ErrorKind, NodeId, Result, TicketId, Timestamp};
+use crate::catalog::{Bound, Change, Counter, Expect, RecordKey};
+use crate::{Error, ErrorKind, Result, TicketId, Timestamp};
 
 /// How a client's bytes through a share are counted.
 #[derive(Clone)]
@@ -89,30 +89,12 @@ impl Spent {
 }
 
 impl Shared {
-    /// How many bytes a file, or all files of a folder, have.
-    async fn size_of(&self, place: &Place) -> Result<u64> {
-        let mut size_bytes = place.node.size_bytes;
-        let mut folders: Vec<NodeId> = match place.node.kind {
-            NodeKind::Folder => vec![place.node.id],
-            NodeKind::File => Vec::new(),
-        };
-        while let Some(folder) = folders.pop() {
-            let mut query = ChildrenQuery::first(self.policy.batch_rows);
-            loop {
-                let children = self.catalog.children(folder, &query).await?;
-                size_bytes = children
-                    .iter()
-                    .map(|child| child.size_bytes)
-                    .fold(size_bytes, u64::saturating_add);
-                let below = children.iter().filter(|child| child.kind == NodeKind::Folder);
-                folders.extend(below.map(|child| child.id));
-                if (children.len() as u64) < u64::from(query.limit) {
-                    break;
-                }
-                query.after = children.last().map(|last| Cursor::after(last, Sort::Name));
-            }
+    /// How many bytes whoever fetches all of a share gets: those of its file, or of the archive of its folder.
+    async fn size_of(&self, place: &Arc<Place>) -> Result<u64> {
+        match place.node.kind {
+            NodeKind::File => Ok(place.node.size_bytes),
+            NodeKind::Folder => self.archive_bytes(std::slice::from_ref(place)).await,
         }
-        Ok(size_bytes)
     }
 }
 

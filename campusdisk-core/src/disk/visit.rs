@@ -11,6 +11,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::access::{Place, ReadGrant, WriteGrant};
+use super::archive::Archive;
 use super::copy::Taken;
 use super::download::Download;
 use super::shared::{CampusDisk, Desk, Shared};
@@ -101,7 +102,7 @@ impl CampusDisk {
 }
 
 impl Shared {
-    async fn name_for_visitors(&self, root: &Node) -> Result<String> {
+    pub(super) async fn name_for_visitors(&self, root: &Node) -> Result<String> {
         if root.parent.is_some() {
             return Ok(root.name.as_str().to_owned());
         }
@@ -248,6 +249,17 @@ impl Visit {
         let right = Right::Share(self.share.id);
         let spent = Some(self.spent(admission));
         Download::new(self.shared.clone(), ReadGrant::of(place), right, spent)
+    }
+
+    /// A folder of the share, with everything below it, as a ZIP archive; without a node all of what is shared.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when it is not in the share; [`LimitExceeded`](ErrorKind::LimitExceeded) for more nodes than the policy
+    /// puts into one.
+    pub async fn archive(&self, admission: &Admission, folder: Option<NodeId>) -> Result<Archive> {
+        let place = self.inside(folder).await?;
+        let right = Right::Share(self.share.id);
+        Archive::of(&self.shared, &[place], right, Some(self.spent(admission))).await
     }
 
     /// A node of the share.

@@ -128,6 +128,17 @@ impl Metadata for SqlCatalog {
         self.by_key(&VERSIONS, key, rows::version).await
     }
 
+    async fn crc32s(&self, contents: &[ContentId]) -> Result<Vec<(ContentId, Option<u32>)>> {
+        if contents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = contents.iter().map(|content| content.as_u128()).collect();
+        let mut query = Query::new("SELECT id, crc32 FROM contents WHERE id IN ");
+        query.ids(&ids);
+        let row = |row: &mut Columns<'_>| Ok((ContentId::from_u128(row.id()?), rows::crc32(row)?));
+        self.list(query.sql, query.args, row).await
+    }
+
     async fn content_by_sha256(
         &self,
         drives: &[DriveId],

@@ -203,13 +203,18 @@ pub(super) fn content(row: &mut Columns<'_>) -> Outcome<Content> {
     Ok(Content {
         id: ContentId::from_u128(row.id()?),
         size_bytes: row.count()?,
-        crc32: opt_u32(row.opt_int()?)?,
+        crc32: crc32(row)?,
         sha256: sha256(row.opt_blob()?)?,
         created: row.time()?,
         layout_version: row.count()?,
         refs: row.count()?,
         extents: Vec::new(),
     })
+}
+
+/// The CRC-32 of a content, where it is known.
+pub(super) fn crc32(row: &mut Columns<'_>) -> Outcome<Option<u32>> {
+    opt_u32(row.opt_int()?)
 }
 
 /// The columns of an extent beside whose it is and where it stands.

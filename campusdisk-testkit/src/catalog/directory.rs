@@ -167,6 +167,29 @@ pub async fn m1_a_content_is_found_by_its_hash_where_one_may_look(catalog: Arc<d
     assert_eq!(look(&[], 8, 3).await, none);
 }
 
+pub async fn m1_the_crc32_of_many_contents_is_read_at_once(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let mut expected = Vec::new();
+    for number in 0..11 {
+        let mut content = desk.content(&desk.blob(), 3);
+        content.crc32 = (number % 3 != 0).then_some(u32::MAX - number);
+        desk.apply(vec![content.clone().into()]).await;
+        expected.push((content.id, content.crc32));
+    }
+    let read = async |ids: &[ContentId]| {
+        let mut found = desk.catalog.crc32s(ids).await.expect("answered");
+        found.sort_unstable();
+        found
+    };
+    let ids: Vec<_> = expected.iter().map(|(id, _)| *id).collect();
+    let strangers = [u128::MAX - 1, u128::MAX].map(ContentId::from_u128);
+    expected.sort_unstable();
+    assert_eq!(read(&[&strangers[..], &ids[..]].concat()).await, expected);
+    assert_eq!(read(&ids[3..4]).await.len(), 1);
+    assert_eq!(read(&strangers).await, []);
+    assert_eq!(read(&[]).await, []);
+}
+
 pub async fn m1_contents_without_a_hash_come_page_by_page(catalog: Arc<dyn Catalog>) {
     let desk = Desk::new(catalog);
     let mut expected = Vec::new();

@@ -160,6 +160,7 @@ macro_rules! catalog_conformance {
                 m1_members_are_ordered_by_subject,
                 m1_versions_come_newest_first_page_by_page,
                 m1_a_content_is_found_by_its_hash_where_one_may_look,
+                m1_the_crc32_of_many_contents_is_read_at_once,
                 m1_contents_without_a_hash_come_page_by_page,
                 m1_contents_in_a_store_come_page_by_page_and_are_summed_up,
                 m1_the_versions_of_a_content_are_found_in_any_drive,

@@ -159,6 +159,7 @@ reads!(Metadata {
     fn content(id: ContentId) -> Option<Content>;
     fn versions(node: NodeId, before: Option<u64>, limit: u32) -> Vec<Version>;
     fn version(node: NodeId, number: u64) -> Option<Version>;
+    fn crc32s(contents: &[ContentId]) -> Vec<(ContentId, Option<u32>)>;
     fn content_by_sha256(drives: &[DriveId], sha256: &[u8; 32], size_bytes: u64) -> Option<ContentId>;
     fn upload(id: UploadId) -> Option<Upload>;
     fn uploads_of(account: &AccountId, after: Option<UploadId>, limit: u32) -> Vec<Upload>;

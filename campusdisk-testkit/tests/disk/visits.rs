@@ -134,29 +134,37 @@ async fn the_ticket_of_an_address_is_the_same_client_as_the_address() {
 }
 
 #[tokio::test]
-async fn in_a_shared_folder_the_budget_is_that_of_the_whole_folder() {
+async fn in_a_shared_folder_the_budget_is_that_of_its_archive() {
     let fixture = Fixture::new().await;
     let (desk, root) = fixture.alice().await;
     let a = folder(&desk, root, "a").await;
     let inner = folder(&desk, a, "inner").await;
-    let small = put(&desk, a, "small", &pattern(10)).await.unwrap();
-    let large = put(&desk, inner, "large", &pattern(1490)).await.unwrap();
+    let large = put(&desk, inner, "large", &pattern(1500)).await.unwrap();
     let made = share(&desk, a, |spec| spec.max_downloads = Some(1)).await;
     let open = visit(&fixture.disk, &made).await.unwrap();
     let admission = open.admit(None).unwrap();
-    let get = async |node, len| {
-        let download = open.download(&admission, Some(node)).await?;
-        download
-            .open(campusdisk_core::Span::new(0, len).unwrap())
-            .await?
-            .collect(1 << 20)
-            .await
+    let archive = open.archive(&admission, None).await.unwrap();
+    let size_bytes = archive.size_bytes();
+    // Looking spends nothing.
+    assert_eq!(
+        fixture.catalog.share(made.id).await.unwrap().unwrap().downloads,
+        0
+    );
+    let whole = campusdisk_core::Span::whole(size_bytes).unwrap();
+    let all = archive.open(whole).await.unwrap().collect(1 << 20).await.unwrap();
+    assert_eq!(all.len() as u64, size_bytes);
+    let get = async |len| {
+        let download = open.download(&admission, Some(large)).await?;
+        let span = campusdisk_core::Span::new(0, len).unwrap();
+        download.open(span).await?.collect(1 << 20).await
     };
-    for _ in 0..2 {
-        assert_eq!(get(small, 10).await.unwrap(), pattern(10));
-        assert_eq!(get(large, 1490).await.unwrap(), pattern(1490));
-    }
-    assert_eq!(kind(get(small, 10).await), ErrorKind::NotFound);
+    // As much again, file by file or in the archive, and not a byte more.
+    assert_eq!(get(1500).await.unwrap(), pattern(1500));
+    let rest = campusdisk_core::Span::new(0, size_bytes - 1500).unwrap();
+    let again = archive.open(rest).await.unwrap().collect(1 << 20).await.unwrap();
+    assert_eq!(again, all.slice(..all.len() - 1500));
+    assert_eq!(kind(get(1).await), ErrorKind::NotFound);
+    assert_eq!(kind(archive.open(whole).await), ErrorKind::NotFound);
 }
 
 #[tokio::test]

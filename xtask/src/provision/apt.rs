@@ -49,6 +49,10 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     CEPH[1],
     CEPH[2],
     Program::new("setsid", "starting servers", Some("util-linux")),
+    Program::new("jar", "archives", Some("openjdk-17-jdk-headless")),
+    Program::new("unzip", "archives", Some("unzip")),
+    Program::new("7z", "archives", Some("p7zip-full")),
+    Program::new("python3", "archives", Some("python3")),
 ];
 
 /// What the page's tests need beside a Node that is new enough (the build of the hall says so first).

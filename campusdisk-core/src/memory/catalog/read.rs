@@ -137,6 +137,13 @@ impl Metadata for MemoryCatalog {
         Ok(self.with(|state| state.versions.get(&(node, number)).cloned()))
     }
 
+    async fn crc32s(&self, contents: &[ContentId]) -> Result<Vec<(ContentId, Option<u32>)>> {
+        Ok(self.with(|state| {
+            let found = contents.iter().filter_map(|id| state.contents.get(id));
+            found.map(|content| (content.id, content.crc32)).collect()
+        }))
+    }
+
     async fn content_by_sha256(
         &self,
         drives: &[DriveId],

@@ -34,6 +34,8 @@ pub(crate) struct PolicySettings {
     pub(crate) change_memory_seconds: u64,
     pub(crate) batch_rows: u32,
     pub(crate) max_copy_nodes: usize,
+    pub(crate) max_archive_nodes: usize,
+    pub(crate) max_archive_roots: usize,
     pub(crate) max_depth: usize,
     pub(crate) facts_stale_ms: u64,
     pub(crate) facts_entries: u64,
@@ -74,6 +76,8 @@ impl Default for PolicySettings {
             change_memory_seconds: policy.change_memory.as_secs(),
             batch_rows: policy.batch_rows,
             max_copy_nodes: policy.max_copy_nodes,
+            max_archive_nodes: policy.max_archive_nodes,
+            max_archive_roots: policy.max_archive_roots,
             max_depth: policy.max_depth,
             facts_stale_ms: milliseconds(policy.facts_stale),
             facts_entries: policy.facts_entries,
@@ -112,6 +116,8 @@ impl PolicySettings {
         policy.change_memory = seconds(self.change_memory_seconds);
         policy.batch_rows = self.batch_rows;
         policy.max_copy_nodes = self.max_copy_nodes;
+        policy.max_archive_nodes = self.max_archive_nodes;
+        policy.max_archive_roots = self.max_archive_roots;
         policy.max_depth = self.max_depth;
         policy.facts_stale = milliseconds(self.facts_stale_ms);
         policy.facts_entries = self.facts_entries;
