@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -8,6 +9,7 @@ import { dropFolder } from '../support/drop'
 import type { Hall } from '../support/hall'
 import { expect, PASSWORD, test } from '../support/test'
 import { look, say, saying } from '../support/words'
+import { namesInZip } from '../support/zip'
 
 const FILES = ['a.txt', 'b.txt', 'c.txt', 'd.txt']
 
@@ -65,6 +67,23 @@ test('several entries are chosen by box, shift and keys, deleted together and br
   await page.getByText(say('drive.selected', { count: 1 })).waitFor()
   await page.keyboard.press('Shift+ArrowDown')
   await page.getByText(say('drive.selected', { count: 2 })).waitFor()
+})
+
+test('a folder, and all that is chosen, are downloaded as one archive', async ({ hall, arrive }) => {
+  await fill(hall)
+  const person = await arrive()
+  const { page } = person
+  await person.signIn('ada', PASSWORD)
+  await check(page, 'a.txt').click()
+  await check(page, 'Other').click()
+  const button = page.getByRole('toolbar').getByRole('button', { name: say('drive.download') })
+  const [chosen] = await Promise.all([page.waitForEvent('download'), button.click()])
+  expect(chosen.suggestedFilename()).toBe('selection.zip')
+  const names = namesInZip(await readFile(await chosen.path()))
+  expect(names.sort()).toEqual(['Other/', 'a.txt'])
+  await check(page, 'a.txt').click()
+  const [folder] = await Promise.all([page.waitForEvent('download'), button.click()])
+  expect(folder.suggestedFilename()).toBe('Other.zip')
 })
 
 test('entries are moved and copied into folders by a dialog, with the keyboard alone', async ({

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 
 import { expect, PASSWORD, test, type Person } from '../support/test'
 import { say } from '../support/words'
+import { namesInZip } from '../support/zip'
 import type { Hall } from '../support/hall'
 
 /** A file in a folder of Ada's, and the links to what she shares of them. */
@@ -38,6 +39,16 @@ test('a visitor downloads a shared file', async ({ hall, arrive }) => {
   await person.page.goto(await share('file', {}))
   await person.page.getByRole('heading', { name: 'notes.txt' }).waitFor()
   expect(await downloaded(person, say('visit.download'))).toBe('hello')
+})
+
+test('a visitor takes all of a shared folder home at once', async ({ hall, arrive }) => {
+  const share = await shares(hall)
+  const { page } = await arrive()
+  await page.goto(await share('folder', {}))
+  const link = page.getByRole('link', { name: say('visit.downloadAll') })
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
+  expect(download.suggestedFilename()).toBe('Lectures.zip')
+  expect(namesInZip(await readFile(await download.path()))).toEqual(['Lectures/', 'Lectures/notes.txt'])
 })
 
 test('a visitor needs the password of a share that has one', async ({ hall, arrive }) => {

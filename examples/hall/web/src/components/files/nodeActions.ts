@@ -17,8 +17,8 @@ export function actionsFor(node: Node): NodeAction[] {
     { key: 'details', label: 'drive.details' },
     { key: 'delete', label: 'drive.delete' },
   ]
-  if (node.kind === 'folder') return always
   const download: NodeAction = { key: 'download', label: 'drive.download' }
+  if (node.kind === 'folder') return [download, ...always]
   if (!previewKind(node)) return [download, ...always]
   return [{ key: 'preview', label: 'preview.open' }, download, ...always]
 }
