@@ -41,7 +41,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
     await page.locator('.selection-bar').waitFor()
   },
   move: async ({ page }) => {
-    await page.locator('.selection-bar button').first().click()
+    await page.locator('.selection-bar button').nth(1).click()
     await page.locator('.folders button').first().waitFor()
   },
   details: async ({ page }) => {
@@ -60,7 +60,7 @@ const PAGES: Record<string, (person: Person, share: Shares) => Promise<void>> = 
   'share-dialog': async ({ page }) => {
     await page.keyboard.press('Escape')
     await page.locator('.el-dialog').waitFor({ state: 'hidden' })
-    await choose(page, 0)
+    await choose(page, 1)
     await page.locator('#share-form').waitFor()
     await page.locator('#share-form summary').click()
   },
