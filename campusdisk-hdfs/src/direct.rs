@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::avoid::AvoidList;
 use crate::blocks::{Block, Located};
 use crate::cluster::Cluster;
 use crate::error::Failure;
 use crate::hadoop::Hadoop;
+use crate::rest::Rest;
 use crate::transfer::{Connection, Reading};
 
 /// What is shorter is not worth the question where it lies.
@@ -32,15 +33,13 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// How long a DataNode that does not answer is not asked again.
 const SHUN_FOR: Duration = Duration::from_secs(60);
 
-/// How long the library reads after it was not to be learnt where blocks lie.
-const REST: Duration = Duration::from_secs(60);
-
 /// The DataNodes of a cluster as those who read from them know them.
 #[derive(Debug)]
 pub(crate) struct DataNodes {
     by_name: bool,
     shunned: AvoidList,
-    resting_until: Mutex<Option<Instant>>,
+    /// After it was not to be learnt where blocks lie.
+    rest: Rest,
     read_bytes: AtomicU64,
 }
 
@@ -53,7 +52,7 @@ impl DataNodes {
         Some(Self {
             by_name: hadoop.names_data_nodes(),
             shunned: AvoidList::new(SHUN_FOR),
-            resting_until: Mutex::default(),
+            rest: Rest::default(),
             read_bytes: AtomicU64::new(0),
         })
     }
@@ -65,15 +64,6 @@ impl DataNodes {
 
     fn is_shunned(&self, address: &str) -> bool {
         self.shunned.now().iter().any(|node| node.address == address)
-    }
-
-    fn rest(&self) {
-        *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
-    }
-
-    fn is_resting(&self) -> bool {
-        let until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -162,7 +152,7 @@ async fn locate(cluster: &Cluster, wanted: &WantedFile, offset: u64) -> Known {
         Err(_) => Failure::silent("2 s to say where blocks lie", LIMIT),
     };
     tracing::debug!(path = wanted.path, %failure, "the client library reads for a while");
-    nodes.rest();
+    nodes.rest.begin();
     Known::Nothing
 }
 
@@ -247,7 +237,7 @@ impl Direct {
         rest: &Range<u64>,
     ) -> Option<(&'a Arc<DataNodes>, Arc<Located>)> {
         let nodes = cluster.data_nodes.as_ref()?;
-        if self.is_over || rest.end - rest.start < LEAST_BYTES || nodes.is_resting() {
+        if self.is_over || rest.end - rest.start < LEAST_BYTES || nodes.rest.lasts() {
             return None;
         }
         Some((nodes, places.get(cluster, wanted, rest.start)?))

@@ -77,6 +77,7 @@ mod native;
 mod pace;
 mod reader;
 mod replicas;
+mod rest;
 mod send;
 mod spool;
 mod store;

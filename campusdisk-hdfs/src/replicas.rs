@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) async fn await_two(cluster: &Cluster, sent: &SentFile) {
     let needed = sent.replication.min(ENOUGH) as usize;
     let looked = match &cluster.web {
-        Some(web) if needed > 1 && sent.len_bytes() > 0 && !web.is_resting() => {
+        Some(web) if needed > 1 && sent.len_bytes() > 0 && !web.rest.lasts() => {
             come(cluster, web, sent, needed).await
         }
         // Only WebHDFS tells which DataNodes hold a block.

@@ -27,7 +27,7 @@ pub(crate) async fn send(
     name: String,
     spool: SpoolReader,
 ) -> Result<SentFile, Failure> {
-    let web = cluster.web.as_ref().filter(|web| !web.is_resting());
+    let web = cluster.web.as_ref().filter(|web| !web.rest.lasts());
     let by_web = match web {
         Some(web) => Some(by_web(&cluster, web, &name, &spool).await),
         None => None,
@@ -60,7 +60,7 @@ fn rest(cluster: &Cluster, failure: &Failure) {
     // What could not be reached by HTTP need not be dead.
     cluster.avoid.forgive_all();
     if let Some(web) = &cluster.web {
-        web.rest();
+        web.rest.begin();
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -10,18 +9,15 @@ use reqwest::{Body, Client, ClientBuilder, Method, RequestBuilder, Response, Sta
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::HdfsConfig;
 use crate::blocks::Located;
 use crate::error::Failure;
 use crate::hadoop::Hadoop;
+use crate::rest::Rest;
 
 /// How long connecting may take: the servers are in the same data centre.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long it is left alone after nobody could be reached.
-const REST: Duration = Duration::from_secs(60);
 
 /// Connections that ask at once whether a DataNode answers. It serves several by one thread, and a thread that waits for
 /// a hanging neighbour serves none; a living node has others.
@@ -45,7 +41,8 @@ pub(crate) struct Web {
     name_nodes: Vec<String>,
     /// Which of them answered last.
     active: AtomicUsize,
-    resting_until: Mutex<Option<Instant>>,
+    /// After nobody could be reached.
+    pub(crate) rest: Rest,
     user: String,
     rpc_timeout: Duration,
     to_name_nodes: Client,
@@ -74,7 +71,7 @@ impl Web {
                 .tcp_user_timeout(None)
                 .build()?,
             active: AtomicUsize::new(0),
-            resting_until: Mutex::default(),
+            rest: Rest::default(),
             user: user(config),
             rpc_timeout: config.rpc_timeout,
             name_nodes,
@@ -180,18 +177,6 @@ impl Web {
             request.query(&[("qry", query)])
         };
         self.first_to_answer(request, read).await
-    }
-
-    /// Asks for not being used for a while.
-    pub(crate) fn rest(&self) {
-        let until = Instant::now() + REST;
-        *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-    }
-
-    /// Whether it is not to be used now.
-    pub(crate) fn is_resting(&self) -> bool {
-        let until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
     }
 
     async fn operate<T: DeserializeOwned>(
