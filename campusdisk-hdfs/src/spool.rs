@@ -89,7 +89,7 @@ impl Kept {
         let deadline = Instant::now() + KEPT_FOR;
         let handle = runtime.clone();
         runtime.spawn(async move {
-            // So that the disk has its room back.
+            // Nothing else tells when nobody wants it: the disk is to have its room back.
             tokio::time::sleep_until(deadline).await;
             if let Some(kept) = kept.upgrade() {
                 let old: Vec<_> = kept
@@ -310,11 +310,19 @@ mod tests {
         drop(open);
         assert_eq!(spools.kept.files().len(), MOST_KEPT);
         let more_than_half = KEPT_FOR * 2 / 3;
-        tokio::time::sleep(more_than_half).await;
+        tokio::time::advance(more_than_half).await;
         drop(spools.create().await.unwrap());
-        tokio::time::sleep(more_than_half).await;
-        assert_eq!(spools.kept.files().len(), 1, "the one that was used again");
-        tokio::time::sleep(more_than_half).await;
-        assert_eq!(spools.kept.files().len(), 0);
+        tokio::time::advance(more_than_half).await;
+        await_kept(&spools, 1).await;
+        tokio::time::advance(more_than_half).await;
+        await_kept(&spools, 0).await;
+    }
+
+    /// Lets the tasks that wait for the time of a file go on, until so many are left.
+    async fn await_kept(spools: &Spools, count: usize) {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(spools.kept.files().len(), count);
     }
 }
