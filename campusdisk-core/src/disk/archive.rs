@@ -7,8 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use futures::StreamExt;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::access::Place;
@@ -339,13 +337,7 @@ impl Shared {
         Some(nodes.iter().map(id).collect())
     }
 
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     fn offer_signature(&self, account: &AccountId, offer: &[u8]) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.ticket_key).expect("HMAC takes keys of any length");
-        mac.update(b"archive offer");
-        mac.update(offer);
-        mac.update(account.as_str().as_bytes());
-        mac.finalize().into_bytes().into()
+        self.signature("archive offer", &[offer, account.as_str().as_bytes()])
     }
 }

@@ -10,7 +10,6 @@ use super::download::Chain;
 use super::moving::Pace;
 use super::shared::Shared;
 use crate::catalog::record::{Node, NodeKind};
-use crate::catalog::{ChildrenQuery, Cursor, Sort};
 use crate::zip::{self, Entry};
 use crate::{ContentId, EntryName, Error, ErrorKind, Result, Timestamp};
 
@@ -194,20 +193,12 @@ impl Shared {
 
     /// The children of a folder with their paths, by name.
     async fn below(&self, path: &str, folder: &Node) -> Result<Vec<(String, Node)>> {
-        let mut query = ChildrenQuery::first(self.policy.batch_rows);
-        let (mut below, mut names) = (Vec::new(), Names::default());
-        loop {
-            let children = self.catalog.children(folder.id, &query).await?;
-            let count = children.len() as u64;
-            query.after = children.last().map(|last| Cursor::after(last, Sort::Name));
-            below.extend(children.into_iter().map(|child| {
-                let name = names.take(child.name.as_str());
-                (format!("{path}{name}"), child)
-            }));
-            if count < u64::from(query.limit) || below.len() > self.policy.max_archive_nodes {
-                return Ok(below);
-            }
-        }
+        let children = self
+            .all_children(folder.id, self.policy.max_archive_nodes)
+            .await?;
+        let mut names = Names::default();
+        let with_path = |child: Node| (format!("{path}{}", names.take(child.name.as_str())), child);
+        Ok(children.into_iter().map(with_path).collect())
     }
 }
 

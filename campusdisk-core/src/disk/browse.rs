@@ -156,6 +156,21 @@ impl super::shared::Shared {
     }
 
     /// A new drive with its root, added to the set.
+    /// The live children of a folder by name; reading ends once there are more than `most`.
+    pub(super) async fn all_children(&self, folder: NodeId, most: usize) -> Result<Vec<Node>> {
+        let mut query = ChildrenQuery::first(self.policy.batch_rows);
+        let mut all = Vec::new();
+        loop {
+            let children = self.catalog.children(folder, &query).await?;
+            let count = children.len() as u64;
+            query.after = children.last().map(|last| Cursor::after(last, query.sort));
+            all.extend(children);
+            if count < u64::from(query.limit) || all.len() > most {
+                return Ok(all);
+            }
+        }
+    }
+
     pub(super) fn new_drive(
         &self,
         id: DriveId,

@@ -7,7 +7,7 @@ use super::place::{signed, version_of};
 use super::shared::{Desk, Shared};
 use super::tree::CYCLE;
 use crate::catalog::record::{Node, NodeKind};
-use crate::catalog::{Bound, Change, ChangeSet, ChildrenQuery, Counter, Cursor, Expect, Sort};
+use crate::catalog::{Bound, Change, ChangeSet, Counter, Expect};
 use crate::{DriveId, EntryName, Error, ErrorKind, NodeId, Result};
 
 /// What to do when a copy's name is taken.
@@ -113,24 +113,17 @@ impl Shared {
             if kind == NodeKind::File {
                 continue;
             }
-            let mut query = ChildrenQuery::first(self.policy.batch_rows);
-            loop {
-                let children = self.catalog.children(from, &query).await?;
-                count += children.len();
-                if count > self.policy.max_copy_nodes {
-                    let limit = self.policy.max_copy_nodes;
-                    let text = format!("a folder of more than {limit} entries can't be copied at once");
-                    return Err(Error::new(ErrorKind::LimitExceeded, text));
-                }
-                for child in &children {
-                    size_bytes = size_bytes.saturating_add(child.size_bytes);
-                    let copy = self.copy_node(child, to, drive, child.name.clone(), set);
-                    folders.push((child.id, copy.id, child.kind));
-                }
-                if (children.len() as u64) < u64::from(query.limit) {
-                    break;
-                }
-                query.after = children.last().map(|last| Cursor::after(last, Sort::Name));
+            let limit = self.policy.max_copy_nodes;
+            let children = self.all_children(from, limit.saturating_sub(count)).await?;
+            count += children.len();
+            if count > limit {
+                let text = format!("a folder of more than {limit} entries can't be copied at once");
+                return Err(Error::new(ErrorKind::LimitExceeded, text));
+            }
+            for child in &children {
+                size_bytes = size_bytes.saturating_add(child.size_bytes);
+                let copy = self.copy_node(child, to, drive, child.name.clone(), set);
+                folders.push((child.id, copy.id, child.kind));
             }
         }
         set.push(Change::Add(

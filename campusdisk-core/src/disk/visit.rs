@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -147,14 +146,9 @@ impl Shared {
         fits.then_some(ticket)
     }
 
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     fn ticket_signature(&self, share: ShareId, ticket: TicketId) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.ticket_key).expect("HMAC takes keys of any length");
-        mac.update(b"share ticket");
-        mac.update(&share.as_u128().to_be_bytes());
-        mac.update(&ticket.as_u128().to_be_bytes());
-        mac.finalize().into_bytes().into()
+        let ids = [share.as_u128(), ticket.as_u128()].map(u128::to_be_bytes);
+        self.signature("share ticket", &[ids.as_flattened()])
     }
 }
 
