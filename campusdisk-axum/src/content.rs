@@ -36,42 +36,34 @@ impl ContentQuery {
 
 /// What can be fetched by ranges.
 pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
-    fn content_id(&self) -> ContentId;
-    fn size_bytes(&self) -> u64;
-    fn modified(&self) -> Timestamp;
-    fn name(&self) -> &str;
-    fn mime(&self) -> &str;
-    fn sha256(&self) -> Option<[u8; 32]>;
+    fn about(&self) -> About<'_>;
 
-    /// Whether [`modified`](Self::modified) stands for these bytes alone.
+    /// Whether the time of change stands for these bytes alone.
     fn has_date_of_its_own(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
 
     fn open(&self, span: Span) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
 }
 
+/// What an answer says of bytes.
+pub(crate) struct About<'a> {
+    content_id: ContentId,
+    size_bytes: u64,
+    modified: Timestamp,
+    name: &'a str,
+    mime: &'a str,
+    sha256: Option<[u8; 32]>,
+}
+
 impl Source for Download {
-    fn content_id(&self) -> ContentId {
-        self.content_id()
-    }
-
-    fn size_bytes(&self) -> u64 {
-        self.size_bytes()
-    }
-
-    fn modified(&self) -> Timestamp {
-        self.modified()
-    }
-
-    fn name(&self) -> &str {
-        self.place().node.name.as_str()
-    }
-
-    fn mime(&self) -> &str {
-        self.mime()
-    }
-
-    fn sha256(&self) -> Option<[u8; 32]> {
-        self.sha256()
+    fn about(&self) -> About<'_> {
+        About {
+            content_id: self.content_id(),
+            size_bytes: self.size_bytes(),
+            modified: self.modified(),
+            name: self.place().node.name.as_str(),
+            mime: self.mime(),
+            sha256: self.sha256(),
+        }
     }
 
     async fn has_date_of_its_own(&self) -> campusdisk_core::Result<bool> {
@@ -84,28 +76,15 @@ impl Source for Download {
 }
 
 impl Source for Archive {
-    fn content_id(&self) -> ContentId {
-        self.content_id()
-    }
-
-    fn size_bytes(&self) -> u64 {
-        self.size_bytes()
-    }
-
-    fn modified(&self) -> Timestamp {
-        self.modified()
-    }
-
-    fn name(&self) -> &str {
-        self.name()
-    }
-
-    fn mime(&self) -> &str {
-        "application/zip"
-    }
-
-    fn sha256(&self) -> Option<[u8; 32]> {
-        None
+    fn about(&self) -> About<'_> {
+        About {
+            content_id: self.content_id(),
+            size_bytes: self.size_bytes(),
+            modified: self.modified(),
+            name: self.name(),
+            mime: "application/zip",
+            sha256: None,
+        }
     }
 
     async fn has_date_of_its_own(&self) -> campusdisk_core::Result<bool> {
@@ -127,7 +106,7 @@ pub(crate) async fn answer(
     query: &ContentQuery,
 ) -> Result<Response> {
     let asked = conditional::asked(method, headers, state.disk().now());
-    let mut facts = facts(download);
+    let mut facts = download.about().facts();
     if matches!(asked.if_range, Some(IfRange::Date(_))) {
         facts.validators.date_is_strong = download.has_date_of_its_own().await?;
     }
@@ -179,7 +158,7 @@ async fn several_parts(
     query: &ContentQuery,
     parts: Vec<Span>,
 ) -> Result<Response> {
-    let framing = Framing::new(&parts, download.mime(), facts.size_bytes, state.ids());
+    let framing = Framing::new(&parts, download.about().mime, facts.size_bytes, state.ids());
     let (content_type, len_bytes) = (framing.content_type(), framing.len_bytes());
     // The first is opened before the answer begins, so that what can't be had at all is said with a status.
     let mut first = match parts.first() {
@@ -205,9 +184,11 @@ async fn several_parts(
     Ok(response)
 }
 
-fn facts(download: &impl Source) -> ContentFacts {
-    let etag = EntityTag::of_content(download.content_id());
-    ContentFacts::new(etag, download.modified(), download.size_bytes())
+impl About<'_> {
+    fn facts(&self) -> ContentFacts {
+        let etag = EntityTag::of_content(self.content_id);
+        ContentFacts::new(etag, self.modified, self.size_bytes)
+    }
 }
 
 fn with_body(state: &AppState, status: StatusCode, bytes: ByteBody) -> Response {
@@ -222,10 +203,11 @@ fn write_headers(
     query: &ContentQuery,
     headers: &mut HeaderMap,
 ) {
+    let about = download.about();
     conditional::write_validators(&facts.validators, headers);
     write_caching(headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let mime = HeaderValue::from_str(download.mime());
+    let mime = HeaderValue::from_str(about.mime);
     headers.insert(
         header::CONTENT_TYPE,
         mime.unwrap_or(HeaderValue::from_static("application/octet-stream")),
@@ -233,15 +215,15 @@ fn write_headers(
     let disposition = query.disposition();
     headers.insert(
         header::CONTENT_DISPOSITION,
-        content_disposition(disposition, download.name()),
+        content_disposition(disposition, about.name),
     );
-    if disposition == Disposition::Inline && showing(download.mime()) == Showing::Sandboxed {
+    if disposition == Disposition::Inline && showing(about.mime) == Showing::Sandboxed {
         headers.insert(
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static("sandbox"),
         );
     }
-    if let Some(sha256) = download.sha256() {
+    if let Some(sha256) = about.sha256 {
         headers.insert(digest::REPR_DIGEST, digest::repr_digest(&sha256));
     }
 }
