@@ -60,7 +60,6 @@
 //! # }
 //! ```
 
-mod appetite;
 mod avoid;
 mod blocks;
 mod cluster;

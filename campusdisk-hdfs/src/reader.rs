@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use campusdisk_core::mount::ObjectRef;
-use campusdisk_core::storage::{BlobReader, BlobRef};
+use campusdisk_core::storage::{Appetite, BlobReader, BlobRef};
 use campusdisk_core::{ByteBody, Error, ErrorKind, Result, Span};
 use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
@@ -16,7 +16,6 @@ use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
 use tokio::time::Instant;
 
-use crate::appetite::Appetite;
 use crate::cluster::Cluster;
 use crate::direct::{self, Direct, Places, WantedFile};
 use crate::error::Failure;

@@ -3,6 +3,7 @@
 //! A store keeps *blobs*: write-once bytes under opaque keys made by this crate. It knows no names, accounts or
 //! files; those live in the [catalog](crate::catalog).
 
+mod appetite;
 mod health;
 mod key;
 mod types;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+pub use self::appetite::Appetite;
 pub use self::health::{Figure, HealthFacts, StoreHealth, ask_health};
 pub use self::key::{BlobKey, StoreName};
 pub use self::types::{

@@ -1,4 +1,4 @@
-//! How much of a file is asked for at once. All of it may lie in memory until it is taken, so it is little for who takes it slowly.
+//! How much of a blob is asked for at once. All of it may lie in memory until it is taken, so it is little for who takes it slowly.
 
 use std::time::Duration;
 
@@ -12,9 +12,11 @@ const QUICK_BYTES_PER_SECOND: u64 = 8 << 20;
 /// reads at their other end.
 const TRUSTED_BYTES: u64 = 8 << 20;
 
-/// What a client seems to take without a pause.
+/// What a client seems to take without a pause: for makers of stores that ask for a span in windows.
+///
+/// Who takes 8 MiB without being slower than 8 MiB/s is quick, until it is slower.
 #[derive(Debug)]
-pub(crate) struct Appetite {
+pub struct Appetite {
     most_bytes: u64,
     /// What it took since it was last slow.
     quick_bytes: u64,
@@ -22,7 +24,7 @@ pub(crate) struct Appetite {
 
 impl Appetite {
     /// Nothing is known yet; never is asked for more than `most_bytes`.
-    pub(crate) fn new(most_bytes: u64) -> Self {
+    pub fn new(most_bytes: u64) -> Self {
         Self {
             most_bytes,
             quick_bytes: 0,
@@ -30,17 +32,17 @@ impl Appetite {
     }
 
     /// Whether it may soon prove quick.
-    pub(crate) fn is_promising(&self) -> bool {
+    pub fn is_promising(&self) -> bool {
         self.quick_bytes >= TRUSTED_BYTES / 4
     }
 
     /// Whether it took much, and quickly.
-    pub(crate) fn is_quick(&self) -> bool {
+    pub fn is_quick(&self) -> bool {
         self.quick_bytes >= TRUSTED_BYTES
     }
 
-    /// How much to ask for now.
-    pub(crate) fn window_bytes(&self) -> u64 {
+    /// How many bytes to ask for now: 512 KiB of who is not quick.
+    pub fn window_bytes(&self) -> u64 {
         match self.is_quick() {
             true => self.most_bytes,
             false => LEAST_BYTES.min(self.most_bytes),
@@ -48,7 +50,7 @@ impl Appetite {
     }
 
     /// So much was taken, which the client took this long for, without the time that the cluster needed.
-    pub(crate) fn took(&mut self, bytes: u64, time: Duration) {
+    pub fn took(&mut self, bytes: u64, time: Duration) {
         let quickly = u128::from(bytes) * 1000 >= u128::from(QUICK_BYTES_PER_SECOND) * time.as_millis();
         self.quick_bytes = if quickly {
             self.quick_bytes.saturating_add(bytes)
