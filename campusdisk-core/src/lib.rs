@@ -27,7 +27,7 @@ pub use self::disk::{
     Admission, Algorithm, AppendOptions, Appended, Appending, Archive, CampusDisk, Checksum, Desk, Download,
     DriveUsage, FilePlace, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place, PlacementRule,
     Published, Put, PutOptions, Putting, ReadGrant, Restore, Seams, Settled, ShareFacts, SharePassword,
-    ShareSpec, Stock, StockSize, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, WriteGrant,
+    ShareSpec, Stock, StockSize, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, Warmed, WriteGrant,
 };
 pub use self::entry_name::{EntryName, NameKey};
 pub use self::error::{Error, ErrorKind, Result};

@@ -48,6 +48,22 @@ pub struct Policy {
     pub facts_entries: u64,
     /// How many open readers are kept.
     pub open_readers: u64,
+    /// Longest span of one request, on a store across a network, of which chunks are kept in the cache; longer ones only pass.
+    pub kept_span_bytes: u64,
+    /// Bytes of chunks that are read for the cache at once; what is more only passes.
+    pub chunk_reads_bytes: u64,
+    /// Most downloads of more than 1 MiB that run at once.
+    pub max_downloads: usize,
+    /// Most of these that one account, or one visitor of a share, runs at once; `None` is without limit.
+    pub max_client_downloads: Option<usize>,
+    /// Most downloads that wait for their turn; more are refused at once.
+    pub max_waiting_downloads: usize,
+    /// How long a download waits for its turn before it is refused.
+    pub download_wait: Duration,
+    /// How fast one download may be, in bytes a second, 65,536 at least; `None` is without limit.
+    pub download_bytes_per_second: Option<u64>,
+    /// How fast all downloads of one account, or of one visitor of a share, may be together, in bytes a second, 65,536 at least; `None` is without limit.
+    pub client_bytes_per_second: Option<u64>,
     /// Pause between looks at running transfers whose rights may have ended.
     pub watch_period: Duration,
     /// Pause between sweeps.
@@ -95,6 +111,14 @@ impl Default for Policy {
             facts_stale: Duration::from_millis(900),
             facts_entries: 100_000,
             open_readers: 512,
+            kept_span_bytes: 16 << 20,
+            chunk_reads_bytes: 64 << 20,
+            max_downloads: 10_000,
+            max_client_downloads: None,
+            max_waiting_downloads: 1000,
+            download_wait: Duration::from_secs(10),
+            download_bytes_per_second: None,
+            client_bytes_per_second: None,
             watch_period: Duration::from_millis(400),
             sweep_period: Duration::from_secs(60),
             relay_period: Duration::from_millis(250),

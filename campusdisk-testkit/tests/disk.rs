@@ -15,6 +15,8 @@ mod copying;
 mod fixture;
 #[path = "disk/housekeeping.rs"]
 mod housekeeping;
+#[path = "disk/keeping.rs"]
+mod keeping;
 #[path = "disk/moved_between.rs"]
 mod moved_between;
 #[path = "disk/moving.rs"]
@@ -39,6 +41,8 @@ mod transfers;
 mod trash;
 #[path = "disk/tree.rs"]
 mod tree;
+#[path = "disk/turns.rs"]
+mod turns;
 #[path = "disk/uploads.rs"]
 mod uploads;
 #[path = "disk/versions.rs"]

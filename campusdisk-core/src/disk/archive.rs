@@ -11,9 +11,10 @@ use subtle::ConstantTimeEq;
 
 use super::access::Place;
 use super::archive_layout::Layout;
-use super::download::Chain;
+use super::chain::Chain;
 use super::shared::{Desk, Shared};
 use super::spent::{Budget, Spent};
+use super::turns::Client;
 use super::watch::{Right, Watch};
 use crate::catalog::record::{NodeKind, Role};
 use crate::{AccountId, ByteBody, ContentId, Error, ErrorKind, NodeId, Result, Span, Timestamp, zip};
@@ -93,6 +94,8 @@ impl Archive {
                 "the span goes past the archive's end",
             ));
         }
+        let client = Client::of(&self.right, self.ticket.as_ref());
+        let turn = self.shared.turn(&client, span).await?;
         let budget = match &self.ticket {
             Some(spent) => Some(spent.budget(self.shared.clone(), span.len()).await?),
             None => None,
@@ -111,7 +114,7 @@ impl Archive {
         if let At::Data(content, inside) = sending.place() {
             sending.open(content, inside).await?;
         }
-        Ok(ByteBody::stream(
+        let body = ByteBody::stream(
             span.len(),
             futures::stream::unfold(Some(sending), |sending| async move {
                 let mut sending = sending?;
@@ -120,7 +123,11 @@ impl Archive {
                     Err(error) => Some((Err(error), None)),
                 }
             }),
-        ))
+        );
+        Ok(match turn {
+            Some(turn) => turn.over(body),
+            None => body,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::access::Place;
-use super::download::Chain;
+use super::chain::Chain;
 use super::moving::Pace;
 use super::shared::Shared;
 use crate::catalog::record::{Node, NodeKind};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use super::blobs::{Held, attach, detach};
-use super::download::Chain;
+use super::chain::Chain;
 use super::hasher::Hasher;
 use super::intake::Intake;
 use super::moving::Pace;

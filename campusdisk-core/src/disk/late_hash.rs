@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::download::Chain;
+use super::chain::Chain;
 use super::moving::Pace;
 use super::shared::Shared;
 use crate::catalog::record::Content;

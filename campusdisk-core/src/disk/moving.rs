@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use super::blobs::{Held, attach, detach};
-use super::download::Chain;
+use super::chain::Chain;
 use super::shared::{CampusDisk, Shared};
 use crate::catalog::record::{Content, Extent, Version};
 use crate::catalog::{Expect, RecordKey};

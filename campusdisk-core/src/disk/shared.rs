@@ -12,9 +12,11 @@ use tokio_util::task::TaskTracker;
 
 use super::access::Facts;
 use super::blobs::{Leases, Readers};
+use super::chunks::Chunks;
 use super::late_hash::LateHashes;
 use super::placement::{Placement, PlacementRule};
 use super::throttle::Throttles;
+use super::turns::Turns;
 use super::upload_writer::Writers;
 use super::watch::Watches;
 use crate::catalog::record::{Event, Setting};
@@ -100,11 +102,13 @@ pub(super) struct Shared {
     /// Signs tickets.
     pub(super) ticket_key: [u8; 32],
     pub(super) facts: Facts,
+    pub(super) chunks: Chunks,
     pub(super) leases: Leases,
     pub(super) readers: Readers,
     pub(super) writers: Writers,
     pub(super) watches: Watches,
     pub(super) throttles: Throttles,
+    pub(super) turns: Turns,
     pub(super) late_hashes: LateHashes,
     tasks: TaskTracker,
     pub(super) stopping: CancellationToken,
@@ -157,11 +161,13 @@ impl CampusDisk {
         let instance = random();
         Ok(Self(Arc::new(Shared {
             facts: Facts::new(&policy),
+            chunks: Chunks::new(&policy),
             readers: Readers::new(&policy),
             leases: Leases::default(),
             writers: Writers::default(),
             watches: Watches::default(),
             throttles: Throttles::new(&policy),
+            turns: Turns::new(&policy),
             late_hashes: LateHashes::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

@@ -99,7 +99,7 @@ impl Fixture {
             catalog: Arc::new(probed),
             identity: Arc::new(identity.clone()),
             events: Arc::new(events.clone()),
-            cache: Arc::new(MemoryChunkCache::new(1 << 20)),
+            cache: Arc::new(MemoryChunkCache::new(64 << 20)),
             clock: clock.clone(),
             ids: Arc::new(RandomIds),
             spawner,

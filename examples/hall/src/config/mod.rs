@@ -83,6 +83,7 @@ impl Config {
         self.http.check()?;
         self.database.check()?;
         self.page.check()?;
+        self.policy.check()?;
         let accounts = self.accounts.validate();
         accounts.map_err(|error| Failure::from(error).during("in [accounts]"))
     }

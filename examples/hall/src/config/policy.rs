@@ -5,6 +5,8 @@ use std::time::Duration;
 use campusdisk_core::Policy;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, Outcome};
+
 /// When uploads are hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +42,14 @@ pub(crate) struct PolicySettings {
     pub(crate) facts_stale_ms: u64,
     pub(crate) facts_entries: u64,
     pub(crate) open_readers: u64,
+    pub(crate) max_downloads: usize,
+    pub(crate) max_client_downloads: Option<usize>,
+    pub(crate) max_waiting_downloads: usize,
+    pub(crate) download_wait_ms: u64,
+    pub(crate) download_bytes_per_second: Option<u64>,
+    pub(crate) client_bytes_per_second: Option<u64>,
+    pub(crate) kept_span_bytes: u64,
+    pub(crate) chunk_reads_bytes: u64,
     pub(crate) watch_period_ms: u64,
     pub(crate) sweep_period_ms: u64,
     pub(crate) relay_period_ms: u64,
@@ -82,6 +92,14 @@ impl Default for PolicySettings {
             facts_stale_ms: milliseconds(policy.facts_stale),
             facts_entries: policy.facts_entries,
             open_readers: policy.open_readers,
+            max_downloads: policy.max_downloads,
+            max_client_downloads: policy.max_client_downloads,
+            max_waiting_downloads: policy.max_waiting_downloads,
+            download_wait_ms: milliseconds(policy.download_wait),
+            download_bytes_per_second: policy.download_bytes_per_second,
+            client_bytes_per_second: policy.client_bytes_per_second,
+            kept_span_bytes: policy.kept_span_bytes,
+            chunk_reads_bytes: policy.chunk_reads_bytes,
             watch_period_ms: milliseconds(policy.watch_period),
             sweep_period_ms: milliseconds(policy.sweep_period),
             relay_period_ms: milliseconds(policy.relay_period),
@@ -96,7 +114,32 @@ impl Default for PolicySettings {
     }
 }
 
+/// The least rate that a download may be held to: pieces of a slower one would look like a rest.
+const LEAST_RATE: u64 = 65_536;
+
 impl PolicySettings {
+    /// Checks what the service would not run with.
+    pub(crate) fn check(&self) -> Outcome {
+        if self.max_downloads == 0 || self.max_client_downloads == Some(0) {
+            return Err(Failure::new(
+                "policy.max_downloads and policy.max_client_downloads are at least 1",
+            ));
+        }
+        let rates = [
+            ("download_bytes_per_second", self.download_bytes_per_second),
+            ("client_bytes_per_second", self.client_bytes_per_second),
+        ];
+        match rates
+            .iter()
+            .find(|(_, rate)| rate.is_some_and(|rate| rate < LEAST_RATE))
+        {
+            Some((name, _)) => Err(Failure::new(format!(
+                "policy.{name} is at least {LEAST_RATE}; without it there is no limit"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         let seconds = Duration::from_secs;
         let milliseconds = Duration::from_millis;
@@ -122,6 +165,14 @@ impl PolicySettings {
         policy.facts_stale = milliseconds(self.facts_stale_ms);
         policy.facts_entries = self.facts_entries;
         policy.open_readers = self.open_readers;
+        policy.max_downloads = self.max_downloads;
+        policy.max_client_downloads = self.max_client_downloads;
+        policy.max_waiting_downloads = self.max_waiting_downloads;
+        policy.download_wait = milliseconds(self.download_wait_ms);
+        policy.download_bytes_per_second = self.download_bytes_per_second;
+        policy.client_bytes_per_second = self.client_bytes_per_second;
+        policy.kept_span_bytes = self.kept_span_bytes;
+        policy.chunk_reads_bytes = self.chunk_reads_bytes;
         policy.watch_period = milliseconds(self.watch_period_ms);
         policy.sweep_period = milliseconds(self.sweep_period_ms);
         policy.relay_period = milliseconds(self.relay_period_ms);

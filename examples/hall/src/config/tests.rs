@@ -338,6 +338,11 @@ fn a_wrong_value_is_named_with_its_key() {
         ),
         ("[accounts]\ncache_ttl_ms = 5000", "cache_ttl_ms"),
         ("[log]\nformat = \"xml\"", "xml"),
+        ("[policy]\nmax_downloads = 0", "policy.max_downloads"),
+        (
+            "[policy]\nclient_bytes_per_second = 100",
+            "policy.client_bytes_per_second",
+        ),
         ("= 3", "line"),
     ];
     for (text, named) in cases {

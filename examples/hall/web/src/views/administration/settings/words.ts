@@ -40,6 +40,7 @@ export function valueOf({ key, value, secret }: Setting, t: Translate, te: Has, 
 
 function numberOf(key: string, value: number, locale: string): string {
   if (key.endsWith('_bytes')) return size(value, locale)
+  if (key.endsWith('_bytes_per_second')) return `${size(value, locale)}/s`
   if (key.endsWith('_kib')) return size(value * 1024, locale)
   if (key.endsWith('_ms')) return duration(value, locale)
   if (key.endsWith('_seconds')) return duration(value * 1000, locale)
