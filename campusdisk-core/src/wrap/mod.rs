@@ -1,6 +1,6 @@
-//! Wrappers around a store that add one behaviour each.
+//! Wrappers around a store that add one behaviour each; and [`TieredCache`], two caches as one.
 //!
-//! They nest; the usual order, from the store outwards, is [`TimeoutStore`], [`RetryStore`], [`LimitStore`],
+//! Those of stores nest; the usual order, from the store outwards, is [`TimeoutStore`], [`RetryStore`], [`LimitStore`],
 //! [`TraceStore`]: each attempt has its own time, and a caller waits for its turn once.
 //!
 //! # Example: a store that waits its turn and tries again
@@ -21,10 +21,12 @@
 
 mod limit;
 mod retry;
+mod tiered;
 mod timeout;
 mod trace;
 
 pub use self::limit::{LimitOptions, LimitStore};
 pub use self::retry::{RetryOptions, RetryStore};
+pub use self::tiered::TieredCache;
 pub use self::timeout::{TimeoutOptions, TimeoutStore};
 pub use self::trace::TraceStore;
