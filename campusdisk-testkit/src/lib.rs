@@ -2,6 +2,7 @@
 
 #[cfg(feature = "accounts")]
 pub mod accounts;
+pub mod cache;
 pub mod catalog;
 pub mod faulty;
 pub mod manual;
