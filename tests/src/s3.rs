@@ -87,6 +87,19 @@ impl S3Server {
         text(&self.found, "endpoint").trim_start_matches("http://")
     }
 
+    /// `store` as a hall's primary one: tables of a configuration, after keys of `[policy]`.
+    pub fn hall_store(&self, store: &S3Config) -> String {
+        let (access_key_id, secret_access_key) = self.keys();
+        format!(
+            "\n[stores.primary]\nkind = \"s3\"\nbucket = \"{}\"\nprefix = \"{}\"\nendpoint = \"http://{}\"\nregion = \"{}\"\n\
+             access_key_id = \"{access_key_id}\"\nsecret_access_key = \"{secret_access_key}\"\nallow_http = true\n",
+            store.bucket,
+            store.prefix,
+            self.address(),
+            store.region,
+        )
+    }
+
     /// The process that speaks S3.
     pub fn process(&self) -> Process {
         Process::of(&self.found)

@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use campusdisk_s3::S3Config;
 use campusdisk_tests::s3::S3Server;
 use campusdisk_tests::wait::until;
 use campusdisk_tests::{Hall, Upload, on_each_s3_server, pattern, sha256_hex};
@@ -20,7 +19,7 @@ async fn a_hall_killed_in_mid_upload_leaves_parts_that_its_sweep_removes_and_the
 ) {
     let server = S3Server::find(server).await;
     let store = server.config();
-    let mut hall = Hall::start_with(&settings(&server, &store)).await;
+    let mut hall = Hall::start_with(&server.hall_store(&store)).await;
     let ada = hall.account("ada");
     let bytes = pattern(40 * MIB, 5);
     let upload = Upload::create(&ada, &ada.root().await, "lecture.mp4", bytes.len()).await;
@@ -59,17 +58,4 @@ async fn a_hall_killed_in_mid_upload_leaves_parts_that_its_sweep_removes_and_the
     let node = entries["items"][0]["id"].as_str().unwrap();
     let content = ada.get(&format!("/api/v1/nodes/{node}/content")).await;
     assert_eq!(sha256_hex(&content.expect(200).body), sha256_hex(&bytes));
-}
-
-/// Tables of the configuration, after keys of `[policy]`.
-fn settings(server: &S3Server, store: &S3Config) -> String {
-    let (access_key_id, secret_access_key) = server.keys();
-    format!(
-        "\n[stores.primary]\nkind = \"s3\"\nbucket = \"{}\"\nprefix = \"{}\"\nendpoint = \"http://{}\"\nregion = \"{}\"\n\
-         access_key_id = \"{access_key_id}\"\nsecret_access_key = \"{secret_access_key}\"\nallow_http = true\n",
-        store.bucket,
-        store.prefix,
-        server.address(),
-        store.region,
-    )
 }
