@@ -17,6 +17,7 @@ pub mod mounts;
 pub mod postgres;
 pub mod process;
 mod raw;
+pub mod redis;
 pub mod s3;
 pub mod services;
 mod tus;

@@ -44,7 +44,7 @@ impl Service for Redis {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Peer
+        Purpose::Tests
     }
 
     fn provision(&self) -> Result<()> {
