@@ -4,6 +4,7 @@
 
 use campusdisk_tests::hdfs::{fresh_root, hall_store, on_cluster};
 use campusdisk_tests::postgres::Schema;
+use campusdisk_tests::redis::OwnRedis;
 use campusdisk_tests::services::{endpoint, text};
 use campusdisk_tests::{Hall, Said};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -126,5 +127,35 @@ async fn of_postgresql_a_wrong_port_an_unknown_user_and_a_missing_database_are_e
     ] {
         let words = [&words[..], &["database.postgres_url"]].concat();
         assert_explained(&hall, &database(&url), part, &words);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_redis_a_wrong_port_a_wrong_password_and_a_missing_limit_are_explained() {
+    let redis = OwnRedis::start(&["--requirepass", "right-secret"]).await;
+    let hall = Hall::start().await;
+    let cache = |url: &str| format!("[cache]\nredis_url = \"{url}\"\n");
+    let said = check(&hall, &cache(&redis.url_with("right-secret")));
+    assert!(said.status.success(), "{said:?}");
+    let line = said.out.lines().find(|line| line.starts_with("cache (redis)"));
+    let line = line.unwrap();
+    assert!(line.contains("ok") && line.contains("maxmemory"), "{line}");
+    let nobody = format!("redis://127.0.0.1:{NOBODYS_PORT}");
+    for (url, words) in [
+        (nobody, ["can't be reached", ":9"]),
+        (redis.url_with("hunter2"), ["refuses", "password"]),
+        (redis.url(), ["refuses", "password"]),
+        (
+            "http://:hunter2@cache".to_owned(),
+            ["no address of Redis", "cache.redis_url"],
+        ),
+    ] {
+        let config = cache(&url);
+        assert_explained(&hall, &config, "cache (redis)", &words);
+        let said = check(&hall, &config);
+        assert!(
+            !said.out.contains("hunter2") && !said.out.contains("secret"),
+            "{said:?}"
+        );
     }
 }

@@ -57,6 +57,9 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         let part = format!("mount \"{name}\" ({})", settings.kind());
         table.row(&part, in_time(reach_mount(&config, name)).await);
     }
+    if config.cache.redis_url.is_some() {
+        table.row("cache (redis)", in_time(reach_redis(&config)).await);
+    }
     match table.failed {
         0 => Ok(()),
         1 => Err(Failure::new(
@@ -119,6 +122,20 @@ async fn reach_mount(config: &Config, name: &str) -> Outcome<String> {
         reader.read(first).await?.try_collect::<Vec<_>>().await?;
     }
     Ok("found an object and read it".to_owned())
+}
+
+/// Connects to Redis, and says what is not well with it. A hall would start without it, so the sentence says that too.
+async fn reach_redis(config: &Config) -> Outcome<String> {
+    let Some(redis) = config.cache.open_redis().await? else {
+        return Ok(String::new());
+    };
+    let health = redis.health().await;
+    redis.shutdown().await;
+    let facts = health.map_err(|error| {
+        Failure::from(error).during("cache.redis_url (a hall starts and serves without it)")
+    })?;
+    let answers = std::iter::once("answers".to_owned());
+    Ok(answers.chain(facts.reasons).collect::<Vec<_>>().join("; "))
 }
 
 /// Writes a blob that nobody knows of, reads it and deletes it.

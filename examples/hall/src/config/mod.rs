@@ -1,5 +1,6 @@
 //! What an operator sets: a TOML file, then variables of the environment over it.
 
+mod cache;
 mod database;
 mod load;
 mod mount;
@@ -17,6 +18,7 @@ use campusdisk_core::PlacementRule;
 use campusdisk_core::storage::StoreName;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::cache::CacheSettings;
 pub(crate) use self::database::DatabaseSettings;
 pub(crate) use self::load::Overrides;
 pub(crate) use self::mount::MountSettings;
@@ -82,6 +84,7 @@ impl Config {
         }
         self.http.check()?;
         self.database.check()?;
+        self.cache.check()?;
         self.page.check()?;
         self.policy.check()?;
         let accounts = self.accounts.validate();
@@ -300,21 +303,6 @@ impl Default for StorageSettings {
             primary: "primary".to_owned(),
             reserve_bytes: 64 << 20,
             placement: Vec::new(),
-        }
-    }
-}
-
-/// What is kept in memory of files.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct CacheSettings {
-    pub(crate) memory_bytes: u64,
-}
-
-impl Default for CacheSettings {
-    fn default() -> Self {
-        Self {
-            memory_bytes: 32 << 20,
         }
     }
 }

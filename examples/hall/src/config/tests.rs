@@ -337,6 +337,8 @@ fn a_wrong_value_is_named_with_its_key() {
             "http.trusted_proxies",
         ),
         ("[accounts]\ncache_ttl_ms = 5000", "cache_ttl_ms"),
+        ("[cache]\nredis_ttl_seconds = 0", "cache.redis_ttl_seconds"),
+        ("[cache]\nredis_connections = 65", "cache.redis_connections"),
         ("[log]\nformat = \"xml\"", "xml"),
         ("[policy]\nmax_downloads = 0", "policy.max_downloads"),
         (
@@ -363,7 +365,8 @@ fn a_wrong_value_is_named_with_its_key() {
 
 #[test]
 fn secrets_of_the_configuration_do_not_show() {
-    let text = "[database]\npostgres_url = \"postgres://hall:hunter2@db/hall\"\n[stores.primary]\nkind = \"s3\"\n\
+    let text = "[database]\npostgres_url = \"postgres://hall:hunter2@db/hall\"\n\
+        [cache]\nredis_url = \"redis://:hunter2@cache\"\n[stores.primary]\nkind = \"s3\"\n\
         access_key_id = \"AK\"\nsecret_access_key = \"hunter2\"\n";
     let config = load(text).unwrap();
     let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());

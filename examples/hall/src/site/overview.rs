@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 const SAMPLE: &str = include_str!("../../hall.toml");
 
 /// What is never shown; only whether it is set.
-const SECRETS: [&str; 3] = ["access_key_id", "secret_access_key", "postgres_url"];
+const SECRETS: [&str; 4] = ["access_key_id", "secret_access_key", "postgres_url", "redis_url"];
 
 /// A group of settings.
 #[derive(Debug, Serialize, ToSchema)]

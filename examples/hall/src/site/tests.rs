@@ -61,6 +61,7 @@ fn a_name_is_one_line_that_shows_something() {
 fn the_overview_has_every_setting_in_the_order_of_the_sample_and_no_secret() {
     let text = r#"{"stores": {"bucket": {"kind": "s3", "access_key_id": "AK", "secret_access_key": "hunter2"},
         "cluster": {"kind": "hdfs", "options": {"fs.secret": "hunter2"}}}, "policy": {"max_depth": 7},
+        "cache": {"redis_url": "redis://:hunter2@cache"},
         "storage": {"placement": [{"store": "bucket", "drives": ["d1", "d2"], "min_bytes": 7}]}}"#;
     let config: Config = serde_json::from_str(text).unwrap();
     let groups = serde_json::to_value(overview::groups(&config).unwrap()).unwrap();
@@ -97,6 +98,7 @@ fn the_overview_has_every_setting_in_the_order_of_the_sample_and_no_secret() {
     };
     assert_eq!(of(6, "secret_access_key")["value"], true);
     assert_eq!(of(6, "secret_access_key")["secret"], true);
+    assert_eq!(of(8, "redis_url")["value"], true);
     assert_eq!(of(7, "options")["value"], serde_json::json!(["fs.secret"]));
     let rules = of(5, "placement")["value"].clone();
     assert_eq!(rules.as_array().unwrap().len(), 1);
