@@ -8,7 +8,9 @@ use campusdisk_core::catalog::Catalog;
 use campusdisk_core::memory::{MemoryChunkCache, MemoryEvents};
 use campusdisk_core::mount::Mount;
 use campusdisk_core::storage::BlobStore;
-use campusdisk_core::{CampusDisk, RandomIds, Seams, SystemClock, TokioSpawner};
+use campusdisk_core::wrap::TieredCache;
+use campusdisk_core::{CampusDisk, ChunkCache, RandomIds, Seams, SystemClock, TokioSpawner};
+use campusdisk_redis::RedisChunkCache;
 use campusdisk_sql::{PostgresDatabase, SqliteDatabase};
 
 use crate::config::Config;
@@ -134,7 +136,7 @@ pub(crate) async fn check_stores_in_use(config: &Config, records: &Records) -> O
     }
 }
 
-/// Opens the service over its parts.
+/// Opens the service over its parts. Without `redis` pieces are kept in memory alone, which is enough for whoever serves nobody.
 ///
 /// # Errors
 /// When a store belongs to another installation or can't be reached, or one that blobs lie in is missing.
@@ -143,6 +145,7 @@ pub(crate) async fn open_disk(
     records: &Records,
     identity: &AccountsIdentity,
     stores: Vec<Arc<dyn BlobStore>>,
+    redis: Option<Arc<RedisChunkCache>>,
 ) -> Outcome<CampusDisk> {
     check_stores_in_use(config, records).await?;
     let seams = Seams {
@@ -152,10 +155,19 @@ pub(crate) async fn open_disk(
         catalog: records.catalog.clone(),
         identity: Arc::new(identity.clone()),
         events: Arc::new(MemoryEvents::new(config.events.kept)),
-        cache: Arc::new(MemoryChunkCache::new(config.cache.memory_bytes)),
+        cache: cache(config, redis),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         spawner: Arc::new(TokioSpawner),
     };
     Ok(CampusDisk::open(seams, config.policy.policy()).await?)
+}
+
+/// The cache in memory, with that on Redis behind it where there is one.
+fn cache(config: &Config, redis: Option<Arc<RedisChunkCache>>) -> Arc<dyn ChunkCache> {
+    let memory = Arc::new(MemoryChunkCache::new(config.cache.memory_bytes));
+    match redis {
+        Some(redis) => Arc::new(TieredCache::new(memory, redis)),
+        None => memory,
+    }
 }

@@ -7,6 +7,7 @@ use campusdisk_axum::Probe;
 use campusdisk_core::Result;
 use campusdisk_core::catalog::Catalog;
 use campusdisk_core::storage::HealthFacts;
+use campusdisk_redis::RedisChunkCache;
 
 /// Whether the database answers.
 #[derive(Debug)]
@@ -25,5 +26,24 @@ impl Probe for DatabaseProbe {
     async fn check(&self) -> Result<HealthFacts> {
         self.0.setting("installation").await?;
         Ok(HealthFacts::well())
+    }
+}
+
+/// Whether Redis answers. A hall without it is slower, and nothing else.
+#[derive(Debug)]
+pub(crate) struct RedisProbe(pub(crate) Arc<RedisChunkCache>);
+
+#[async_trait]
+impl Probe for RedisProbe {
+    fn name(&self) -> &str {
+        "redis"
+    }
+
+    fn required(&self) -> bool {
+        false
+    }
+
+    async fn check(&self) -> Result<HealthFacts> {
+        self.0.health().await
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
+use axum::Extension;
 use campusdisk_accounts::Accounts;
 use campusdisk_axum::{AccountsIdentity, HttpParts, StoreProbe};
 use campusdisk_core::CampusDisk;
@@ -21,7 +21,7 @@ use crate::demo::Demo;
 use crate::failure::{Failure, Outcome};
 use crate::lock_hook::LockHook;
 use crate::parts::{self, Records};
-use crate::probes::DatabaseProbe;
+use crate::probes::{DatabaseProbe, RedisProbe};
 use crate::site::{self, Hall, Site};
 use crate::{logging, open_files, page};
 
@@ -52,13 +52,18 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     };
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(&config).await?;
-    let disk = parts::open_disk(&config, &records, &identity, stores.clone()).await?;
+    let redis = config.cache.open_redis().await?;
+    let disk = parts::open_disk(&config, &records, &identity, stores.clone(), redis.clone()).await?;
     records.accounts.listen(Arc::new(LockHook {
         identity,
         disk: disk.clone(),
     }));
     let site = Arc::new(Site::open(records.catalog.clone(), &config).await?);
-    let api = api(&config, &records, &disk, &stores, &site);
+    let mut http = http(&config, &records, &disk, &stores, &site);
+    if let Some(redis) = &redis {
+        http = http.probe(Arc::new(RedisProbe(redis.clone())));
+    }
+    let api = campusdisk_axum::router(http);
     let router = page::mount(api, &config, site, brand);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener
@@ -76,6 +81,9 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     tokio::join!(connections.accept(listener, &stopping), told);
     stop(&mut connections, &mut signals, &config, &disk).await;
     let _ = sweep.await;
+    if let Some(redis) = &redis {
+        redis.shutdown().await;
+    }
     records.database.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -103,13 +111,13 @@ async fn stop(connections: &mut Connections, signals: &mut Signals, config: &Con
     connections.cut(LAST_ANSWERS).await;
 }
 
-fn api(
+fn http(
     config: &Config,
     records: &Records,
     disk: &CampusDisk,
     stores: &[Arc<dyn BlobStore>],
     site: &Arc<Site>,
-) -> Router {
+) -> HttpParts {
     let hall = Arc::new(Hall {
         config: config.clone(),
         site: site.clone(),
@@ -125,7 +133,7 @@ fn api(
         let probe = StoreProbe::new(store.clone()).with_required(required);
         http = http.probe(Arc::new(probe));
     }
-    campusdisk_axum::router(http)
+    http
 }
 
 /// Says on standard output where the hall is, and how its first administrator is made while there is none.

@@ -28,7 +28,7 @@ async fn with_disk<T>(
 ) -> Outcome<T> {
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(config).await?;
-    let disk = parts::open_disk(config, records, &identity, stores).await?;
+    let disk = parts::open_disk(config, records, &identity, stores, None).await?;
     let outcome = work(&disk).await;
     disk.shutdown(LIMIT).await;
     outcome

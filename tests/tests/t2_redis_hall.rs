@@ -1,0 +1,73 @@
+//! The hall with a Redis behind its memory, while that comes and goes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use campusdisk_tests::redis::OwnRedis;
+use campusdisk_tests::s3::S3Server;
+use campusdisk_tests::wait::until;
+use campusdisk_tests::{Client, Hall, pattern};
+use serde_json::Value;
+
+/// So little that pieces are asked of Redis each time.
+fn cache(url: &str) -> String {
+    format!("\n[cache]\nmemory_bytes = 1\nredis_url = \"{url}\"\n")
+}
+
+/// How Redis stands, as this machine is told; the hall is ready whatever that is.
+async fn redis_part(client: &Client) -> Value {
+    let ready = client.get("/readyz").await.expect(200).json();
+    let parts = ready["parts"].as_array().unwrap();
+    parts.iter().find(|part| part["name"] == "redis").unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_serves_what_its_redis_has_and_goes_on_while_that_is_killed() {
+    let server = S3Server::find("versitygw").await;
+    let mut redis = OwnRedis::start(&["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]).await;
+    let config = format!("{}{}", server.hall_store(&server.config()), cache(&redis.url()));
+    let hall = Hall::start_with(&config).await;
+    let (ada, nobody) = (hall.account("ada"), hall.nobody());
+    let bytes = pattern(300_000, 7);
+    let home = ada.root().await;
+    let node = ada.put(&home, "timetable.pdf", bytes.clone()).await;
+    let content = format!("/api/v1/nodes/{}/content", node["id"].as_str().unwrap());
+    for _ in 0..2 {
+        let mut client = redis.client().await;
+        until("a piece lies on Redis", async || {
+            assert!(ada.get(&content).await.expect(200).body == bytes);
+            !client.keys("campusdisk:hall:c:").await.is_empty()
+        })
+        .await;
+        let part = redis_part(&nobody).await;
+        assert_eq!((&part["up"], &part["required"]), (&true.into(), &false.into()));
+        redis.kill();
+        assert!(!redis.is_running());
+        for _ in 0..20 {
+            assert!(ada.get(&content).await.expect(200).body == bytes);
+        }
+        let part = redis_part(&nobody).await;
+        assert_eq!(part["up"], false, "{part}");
+        redis.restart().await;
+        until("Redis is used again", async || {
+            redis_part(&nobody).await["up"] == true
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_starts_without_its_redis_and_says_what_is_wrong_with_it() {
+    let redis = OwnRedis::start(&["--requirepass", "right-secret"]).await;
+    for (url, words) in [
+        ("redis://127.0.0.1:9".to_owned(), "can't be reached"),
+        (redis.url_with("wrong-secret"), "password"),
+    ] {
+        let hall = Hall::start_with(&cache(&url)).await;
+        let part = redis_part(&hall.nobody()).await;
+        let detail = part["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{part}");
+        assert!(
+            !hall.log().contains("secret") && !detail.contains("secret"),
+            "{part}"
+        );
+    }
+}
