@@ -23,7 +23,11 @@ pub struct ByteBody {
     source: Source,
     len_bytes: u64,
     left_bytes: u64,
+    tally: Option<Tally>,
 }
+
+/// Told how many bytes come out, each time some do.
+type Tally = Box<dyn FnMut(u64) + Send>;
 
 enum Source {
     Once(Bytes),
@@ -38,6 +42,7 @@ impl ByteBody {
             source: Source::Done,
             len_bytes: 0,
             left_bytes: 0,
+            tally: None,
         }
     }
 
@@ -48,6 +53,7 @@ impl ByteBody {
             source: Source::Once(bytes),
             len_bytes,
             left_bytes: len_bytes,
+            tally: None,
         }
     }
 
@@ -57,7 +63,14 @@ impl ByteBody {
             source: Source::Stream(stream.boxed()),
             len_bytes,
             left_bytes: len_bytes,
+            tally: None,
         }
+    }
+
+    /// Tells `tally` how many bytes come out, each time some do; it is dropped with the body.
+    pub(crate) fn tallied(mut self, tally: impl FnMut(u64) + Send + 'static) -> Self {
+        self.tally = Some(Box::new(tally));
+        self
     }
 
     /// How many bytes it has in all, delivered ones included.
@@ -74,9 +87,14 @@ impl ByteBody {
     ///
     /// # Errors
     /// The body, when its bytes are still to come.
-    pub fn into_ready(self) -> Result<Bytes, Self> {
+    pub fn into_ready(mut self) -> Result<Bytes, Self> {
         match self.source {
-            Source::Once(bytes) => Ok(bytes),
+            Source::Once(bytes) => {
+                if let Some(tally) = &mut self.tally {
+                    tally(bytes.len() as u64);
+                }
+                Ok(bytes)
+            }
             source => Err(Self { source, ..self }),
         }
     }
@@ -112,6 +130,9 @@ impl ByteBody {
         match self.left_bytes.checked_sub(piece.len() as u64) {
             Some(left) => {
                 self.left_bytes = left;
+                if let Some(tally) = &mut self.tally {
+                    tally(piece.len() as u64);
+                }
                 Poll::Ready(Some(Ok(piece)))
             }
             None => self.fail(Error::new(

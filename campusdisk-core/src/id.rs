@@ -133,6 +133,8 @@ ids! {
     ShareId,
     /// Names one visitor's admission to one share.
     TicketId,
+    /// Names a download; it begins with the time of its first byte, so that records are in the order in which downloads began.
+    DownloadId,
     /// Names an event.
     EventId,
     /// Names a change set.

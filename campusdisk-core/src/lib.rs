@@ -25,15 +25,16 @@ pub use self::body::ByteBody;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::disk::{
     Admission, Algorithm, AppendOptions, Appended, Appending, Archive, CampusDisk, Checksum, Desk, Download,
-    DriveUsage, FilePlace, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place, PlacementRule,
-    Published, Put, PutOptions, Putting, ReadGrant, Restore, Seams, Settled, ShareFacts, SharePassword,
-    ShareSpec, Stock, StockSize, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor, Warmed, WriteGrant,
+    DownloadsFilter, DriveUsage, FilePlace, JobOptions, JobStep, JobSteps, Listing, NodeUpdate, Place,
+    PlacementRule, Published, Put, PutOptions, Putting, ReadGrant, Restore, Seams, Settled, ShareFacts,
+    SharePassword, ShareSpec, Stock, StockSize, Swept, Unlock, UploadFacts, UploadSpec, Visit, Visitor,
+    Warmed, WriteGrant,
 };
 pub use self::entry_name::{EntryName, NameKey};
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::id::{
-    AccountId, ChangeId, ContentId, DriveId, EventId, GroupId, IdSource, InstallationId, NodeId, RandomIds,
-    ShareId, TicketId, UploadId,
+    AccountId, ChangeId, ContentId, DownloadId, DriveId, EventId, GroupId, IdSource, InstallationId, NodeId,
+    RandomIds, ShareId, TicketId, UploadId,
 };
 pub use self::plan::{Asked, ContentFacts, DownloadPlan, Method, plan};
 pub use self::policy::Policy;

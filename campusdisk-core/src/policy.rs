@@ -66,6 +66,16 @@ pub struct Policy {
     pub client_bytes_per_second: Option<u64>,
     /// Pause between looks at running transfers whose rights may have ended.
     pub watch_period: Duration,
+    /// How long a client may rest between requests for one content that count as one download.
+    pub download_idle: Duration,
+    /// How many downloads are kept in memory, running ones and those that may go on; beyond, the longest unused ends.
+    pub tracked_downloads: usize,
+    /// How many records of downloads wait for the catalog; beyond, the oldest is lost.
+    pub queued_records: usize,
+    /// Pause between writings of records of downloads.
+    pub record_period: Duration,
+    /// How long records of downloads are kept.
+    pub records_rest: Duration,
     /// Pause between sweeps.
     pub sweep_period: Duration,
     /// Pause between relays of the outbox.
@@ -120,6 +130,11 @@ impl Default for Policy {
             download_bytes_per_second: None,
             client_bytes_per_second: None,
             watch_period: Duration::from_millis(400),
+            download_idle: Duration::from_secs(10 * 60),
+            tracked_downloads: 50_000,
+            queued_records: 50_000,
+            record_period: Duration::from_millis(100),
+            records_rest: DAY * 400,
             sweep_period: Duration::from_secs(60),
             relay_period: Duration::from_millis(250),
             share_tries_per_hour: 60,

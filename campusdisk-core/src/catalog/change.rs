@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::record::{
-    Blob, Content, Drive, Event, Extent, HashState, Lease, Member, Node, Setting, Share, Subject, Ticket,
-    Upload, Version,
+    Blob, Content, DownloadRecord, Drive, Event, Extent, HashState, Lease, Member, Node, Setting, Share,
+    Subject, Ticket, Upload, Version,
 };
 use crate::storage::{BlobKey, StoreName};
 use crate::{
-    ChangeId, ContentId, DriveId, EntryName, EventId, NodeId, ShareId, TicketId, Timestamp, UploadId,
+    ChangeId, ContentId, DownloadId, DriveId, EntryName, EventId, NodeId, ShareId, TicketId, Timestamp,
+    UploadId,
 };
 
 /// Changes that are applied together, in order.
@@ -114,6 +115,7 @@ pub enum Record {
     Upload(Upload),
     Share(Share),
     Ticket(Ticket),
+    Download(DownloadRecord),
     Lease(Lease),
     Setting(Setting),
 }
@@ -131,6 +133,7 @@ pub enum RecordKey {
     Upload(UploadId),
     Share(ShareId),
     Ticket(TicketId),
+    Download(DownloadId),
     Lease(String),
     Setting(String),
     Event(EventId),
@@ -238,6 +241,13 @@ pub enum Bulk {
         /// The time.
         before: Timestamp,
     },
+    /// Deletes up to `limit` of the records of downloads with an id below this, lowest first.
+    ForgetDownloads {
+        /// The id.
+        before: DownloadId,
+        /// At most so many records.
+        limit: u32,
+    },
 }
 
 /// What a bulk change did.
@@ -271,6 +281,12 @@ macro_rules! into_change {
 into_change!(
     Drive, Member, Node, Version, Content, Blob, Upload, Share, Ticket, Lease, Setting
 );
+
+impl From<DownloadRecord> for Change {
+    fn from(record: DownloadRecord) -> Self {
+        Self::Put(Record::Download(record))
+    }
+}
 
 impl From<Expect> for Change {
     fn from(expect: Expect) -> Self {
@@ -309,6 +325,7 @@ impl Record {
             Self::Upload(upload) => RecordKey::Upload(upload.id),
             Self::Share(share) => RecordKey::Share(share.id),
             Self::Ticket(ticket) => RecordKey::Ticket(ticket.id),
+            Self::Download(record) => RecordKey::Download(record.id),
             Self::Lease(lease) => RecordKey::Lease(lease.name.clone()),
             Self::Setting(setting) => RecordKey::Setting(setting.key.clone()),
         }

@@ -1,7 +1,7 @@
 //! The catalog seam: everything that is not bytes of blobs.
 //!
 //! A catalog is a mapping of about a dozen [record kinds](record) onto tables. It is read by concern ([`Metadata`],
-//! [`Sharing`], [`Trash`], [`Ledger`]) and written by one call, [`Catalog::commit`], that takes a [`ChangeSet`] of a few
+//! [`Sharing`], [`Trash`], [`Records`], [`Ledger`]) and written by one call, [`Catalog::commit`], that takes a [`ChangeSet`] of a few
 //! primitives. Core computes every use-case into those, so a catalog holds no rules of the domain beyond them.
 
 mod change;
@@ -16,13 +16,17 @@ pub use self::change::{
     BlobStep, Bound, Bulk, BulkOutcome, Change, ChangeSet, Committed, Counter, Expect, Extension, Record,
     RecordKey,
 };
-pub use self::query::{ChildrenQuery, Cursor, Only, Order, Page, SearchQuery, Sort, SortValue, SweepQuery};
+pub use self::query::{
+    ChildrenQuery, Cursor, DownloadsQuery, Only, Order, Page, SearchQuery, Sort, SortValue, SweepQuery,
+};
 use self::record::{
-    Blob, Content, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket, Upload, Version,
+    Blob, Content, DownloadRecord, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket,
+    Upload, Version,
 };
 use crate::storage::{BlobKey, StoreName};
 use crate::{
-    AccountId, ContentId, DriveId, EntryName, NodeId, Result, ShareId, TicketId, Timestamp, UploadId,
+    AccountId, ContentId, DownloadId, DriveId, EntryName, NodeId, Result, ShareId, TicketId, Timestamp,
+    UploadId,
 };
 
 /// The one way to write, next to the ways to read.
@@ -43,7 +47,9 @@ use crate::{
 /// * **C9** [`BlobStep::Attach`] and [`Change::Extend`] succeed only on a blob that is leased or live, else
 ///   [`Conflict`](crate::ErrorKind::Conflict); [`BlobStep::Condemn`] only on one with no references that is live or whose lease is over.
 #[async_trait]
-pub trait Catalog: Metadata + Sharing + Trash + Ledger + fmt::Debug + Send + Sync + 'static {
+pub trait Catalog:
+    Metadata + Sharing + Trash + Records + Ledger + fmt::Debug + Send + Sync + 'static
+{
     /// Applies a change set (C1–C9).
     ///
     /// # Errors
@@ -164,6 +170,16 @@ pub trait Trash {
 
     /// Trashed nodes whose time is over at `now`, in any order.
     async fn trash_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<Node>>;
+}
+
+/// Reads of the records of downloads. M1 and M2 hold here too.
+#[async_trait]
+pub trait Records {
+    /// A record.
+    async fn download(&self, id: DownloadId) -> Result<Option<DownloadRecord>>;
+
+    /// The records that the query names, latest (highest id) first.
+    async fn downloads(&self, query: &DownloadsQuery) -> Result<Vec<DownloadRecord>>;
 }
 
 /// Reads of what the service itself keeps: blobs, leases, settings, the outbox. M1 and M2 hold here too.

@@ -1,7 +1,7 @@
 //! What pages are asked for by.
 
 use super::record::{BlobState, Category, Node, NodeKind};
-use crate::{DriveId, NameKey, NodeId, Timestamp};
+use crate::{AccountId, DownloadId, DriveId, NameKey, NodeId, Timestamp};
 
 /// Rows and where to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,34 @@ pub struct SearchQuery {
     pub after: Option<(NameKey, NodeId)>,
     /// At most so many rows.
     pub limit: u32,
+}
+
+/// Which records of downloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadsQuery {
+    /// Only this account's.
+    pub account: Option<AccountId>,
+    /// Only those of this node.
+    pub node: Option<NodeId>,
+    /// Only ids from this one on.
+    pub from: DownloadId,
+    /// Only ids below this one: the end of a time, or the last row of the page before.
+    pub before: DownloadId,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
+impl DownloadsQuery {
+    /// The latest `limit` records of all.
+    pub fn latest(limit: u32) -> Self {
+        Self {
+            account: None,
+            node: None,
+            from: DownloadId::from_u128(0),
+            before: DownloadId::from_u128(u128::MAX),
+            limit,
+        }
+    }
 }
 
 /// Which blobs the sweep looks at.

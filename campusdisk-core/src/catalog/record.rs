@@ -1,6 +1,7 @@
 //! The kinds of records a catalog keeps. One struct each, one table each (a content's and an upload's extents are a second).
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use bytes::Bytes;
@@ -8,8 +9,8 @@ use ipnet::IpNet;
 
 use crate::mount::ObjectRef;
 use crate::storage::{BlobKey, StoreName};
-use crate::{AccountId, ContentId, DriveId, EntryName, Error, EventId, GroupId, NodeId, Result, ShareId};
-use crate::{TicketId, Timestamp, UploadId};
+use crate::{AccountId, ContentId, DownloadId, DriveId, EntryName, Error, EventId, GroupId, NodeId, Result};
+use crate::{ShareId, TicketId, Timestamp, UploadId};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -126,6 +127,18 @@ words! {
         Partial = "partial",
         /// A file joined from parts; takes no bytes of its own.
         Joined = "joined",
+    }
+}
+
+words! {
+    /// How a download stands.
+    DownloadOutcome {
+        /// Bytes are on their way.
+        Running = "running",
+        /// Every byte of the content was delivered.
+        Completed = "completed",
+        /// Some bytes were not delivered, and none are on their way.
+        Aborted = "aborted",
     }
 }
 
@@ -406,6 +419,33 @@ pub struct Ticket {
     pub version: u64,
     /// Counter: bytes already granted out of the budget.
     pub granted_bytes: u64,
+}
+
+/// What one client fetched of one content, however many requests and ranges that took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadRecord {
+    /// Its id.
+    pub id: DownloadId,
+    /// The file or folder that was asked for first; of a selection the first one. It may be gone since.
+    pub node: NodeId,
+    /// What that was called then.
+    pub name: String,
+    /// Whose download it was; none for a visitor of a share.
+    pub account: Option<AccountId>,
+    /// The share it came through.
+    pub share: Option<ShareId>,
+    /// The client's address at the first request, where it is known.
+    pub address: Option<IpAddr>,
+    /// When its first byte went out.
+    pub started: Timestamp,
+    /// When its last byte, so far, went out.
+    pub ended: Timestamp,
+    /// How many bytes went out, those that went out again included.
+    pub sent_bytes: u64,
+    /// How many requests there were.
+    pub requests: u64,
+    /// How it stands.
+    pub outcome: DownloadOutcome,
 }
 
 /// A fact that happened, waiting to be relayed.

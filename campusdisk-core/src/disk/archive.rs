@@ -1,5 +1,6 @@
 //! Folders and selections as ZIP archives. Nothing is made beforehand: any span of one can be asked for, as of a file.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use super::archive_layout::Layout;
 use super::chain::Chain;
 use super::shared::{Desk, Shared};
 use super::spent::{Budget, Spent};
-use super::turns::Client;
+use super::tally::Request;
+use super::tracker::{Name, Target};
 use super::watch::{Right, Watch};
 use crate::catalog::record::{NodeKind, Role};
 use crate::{AccountId, ByteBody, ContentId, Error, ErrorKind, NodeId, Result, Span, Timestamp, zip};
@@ -33,10 +35,11 @@ const DIRECTORY_PIECE_BYTES: usize = 64 << 10;
 pub struct Archive {
     shared: Arc<Shared>,
     layout: Arc<Layout>,
-    name: String,
+    name: Arc<str>,
     right: Right,
     roots: Vec<NodeId>,
     ticket: Option<Spent>,
+    request: Request,
 }
 
 impl Archive {
@@ -45,6 +48,7 @@ impl Archive {
         places: &[Arc<Place>],
         right: Right,
         ticket: Option<Spent>,
+        request: Request,
     ) -> Result<Self> {
         let name = match places {
             [place] => shared.name_for_visitors(&place.node).await?,
@@ -53,11 +57,19 @@ impl Archive {
         Ok(Self {
             layout: Arc::new(shared.archive_layout(places).await?),
             shared: shared.clone(),
-            name: format!("{name}.zip"),
+            name: format!("{name}.zip").into(),
             right,
             roots: places.iter().map(|place| place.node.id).collect(),
             ticket,
+            request,
         })
+    }
+
+    /// Says from which address it is asked for, for its record.
+    #[must_use]
+    pub fn from_address(mut self, address: IpAddr) -> Self {
+        self.request = self.request.from_address(address);
+        self
     }
 
     /// What a client may call it.
@@ -88,14 +100,25 @@ impl Archive {
     /// # Cancel safety
     /// Cancel safe; so is dropping the body.
     pub async fn open(&self, span: Span) -> Result<ByteBody> {
+        let body = self.bytes(span).await?;
+        let target = Target {
+            content: self.content_id(),
+            size_bytes: self.layout.size_bytes,
+            // No archive is of nothing.
+            node: self.roots.first().copied().unwrap_or(NodeId::from_u128(0)),
+            name: Name::Text(self.name.clone()),
+        };
+        Ok(self.request.follow(&self.shared, target, span, body))
+    }
+
+    async fn bytes(&self, span: Span) -> Result<ByteBody> {
         if span.end() > self.layout.size_bytes {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "the span goes past the archive's end",
             ));
         }
-        let client = Client::of(&self.right, self.ticket.as_ref());
-        let turn = self.shared.turn(&client, span).await?;
+        let turn = self.shared.turn(self.request.client(), span).await?;
         let budget = match &self.ticket {
             Some(spent) => Some(spent.budget(self.shared.clone(), span.len()).await?),
             None => None,
@@ -313,7 +336,8 @@ impl Desk {
 
     async fn archive_of(&self, places: &[Arc<Place>]) -> Result<Archive> {
         let right = Right::Account(self.actor.account.clone(), Role::Reader);
-        Archive::of(&self.shared, places, right, None).await
+        let request = Request::of_account(self.actor.account.clone());
+        Archive::of(&self.shared, places, right, None, request).await
     }
 }
 

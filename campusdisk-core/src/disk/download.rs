@@ -1,12 +1,14 @@
 //! Downloads: what is there, and its bytes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::access::{Place, ReadGrant};
 use super::chain::Chain;
 use super::shared::{Desk, Shared};
 use super::spent::Spent;
-use super::turns::Client;
+use super::tally::Request;
+use super::tracker::{Name, Target};
 use super::watch::Right;
 use crate::catalog::record::{Content, Role};
 use crate::{ByteBody, ContentId, Error, ErrorKind, NodeId, Result, Span, Timestamp, media};
@@ -19,6 +21,7 @@ pub struct Download {
     content: Arc<Content>,
     right: Right,
     ticket: Option<Spent>,
+    request: Request,
 }
 
 /// How many versions are looked at to find out whether a date stands for one content.
@@ -30,6 +33,7 @@ impl Download {
         place: ReadGrant,
         right: Right,
         ticket: Option<Spent>,
+        request: Request,
     ) -> Result<Self> {
         let content = place.file()?.clone();
         Ok(Self {
@@ -38,7 +42,15 @@ impl Download {
             content,
             right,
             ticket,
+            request,
         })
+    }
+
+    /// Says from which address it is asked for, for its record.
+    #[must_use]
+    pub fn from_address(mut self, address: IpAddr) -> Self {
+        self.request = self.request.from_address(address);
+        self
     }
 
     /// The file.
@@ -99,6 +111,9 @@ impl Download {
     ///
     /// The body goes on over failing replicas and changed layouts; when it can't, or when the right to it ends, it breaks.
     ///
+    /// What comes out of it counts as delivered in the record of the [download](crate::catalog::record::DownloadRecord); all that is opened
+    /// of this value and its clones counts as one request.
+    ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when the content is gone or a ticket's budget used up, [`Unavailable`](ErrorKind::Unavailable) when the
     /// store can't be reached, or so many downloads run that this one's turn does not come.
@@ -106,13 +121,44 @@ impl Download {
     /// # Cancel safety
     /// Cancel safe; so is dropping the body.
     pub async fn open(&self, span: Span) -> Result<ByteBody> {
+        let body = self.bytes(span).await?;
+        Ok(self.request.follow(&self.shared, self.target(), span, body))
+    }
+
+    /// All bytes, of which there may be none.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    /// Cancel safe; so is dropping the body.
+    pub async fn open_whole(&self) -> Result<ByteBody> {
+        match Span::whole(self.content.size_bytes) {
+            Some(span) => self.open(span).await,
+            None => {
+                self.request.follow_empty(&self.shared, &self.target());
+                Ok(ByteBody::empty())
+            }
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            content: self.content.id,
+            size_bytes: self.content.size_bytes,
+            node: self.place.node.id,
+            name: Name::Entry(self.place.node.name.clone()),
+        }
+    }
+
+    async fn bytes(&self, span: Span) -> Result<ByteBody> {
         if span.end() > self.content.size_bytes {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "the span goes past the file's end",
             ));
         }
-        let turn = self.shared.turn(&self.client(), span).await?;
+        let turn = self.shared.turn(self.request.client(), span).await?;
         let budget = match &self.ticket {
             Some(spent) => Some(spent.budget(self.shared.clone(), span.len()).await?),
             None => None,
@@ -124,11 +170,6 @@ impl Download {
             Some(turn) => turn.over(body),
             None => body,
         })
-    }
-
-    /// Who downloads it.
-    fn client(&self) -> Client {
-        Client::of(&self.right, self.ticket.as_ref())
     }
 }
 
@@ -148,6 +189,7 @@ impl Desk {
     pub async fn download(&self, node: NodeId) -> Result<Download> {
         let grant = self.may_read(node).await?;
         let right = Right::Account(self.actor.account.clone(), Role::Reader);
-        Download::new(self.shared.clone(), grant, right, None)
+        let request = Request::of_account(self.actor.account.clone());
+        Download::new(self.shared.clone(), grant, right, None, request)
     }
 }

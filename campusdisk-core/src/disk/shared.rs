@@ -16,6 +16,7 @@ use super::chunks::Chunks;
 use super::late_hash::LateHashes;
 use super::placement::{Placement, PlacementRule};
 use super::throttle::Throttles;
+use super::tracker::Tracker;
 use super::turns::Turns;
 use super::upload_writer::Writers;
 use super::watch::Watches;
@@ -110,6 +111,7 @@ pub(super) struct Shared {
     pub(super) throttles: Throttles,
     pub(super) turns: Turns,
     pub(super) late_hashes: LateHashes,
+    pub(super) tracker: Tracker,
     tasks: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
@@ -169,6 +171,7 @@ impl CampusDisk {
             throttles: Throttles::new(&policy),
             turns: Turns::new(&policy),
             late_hashes: LateHashes::default(),
+            tracker: Tracker::new(&policy),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stores,
@@ -209,9 +212,10 @@ impl CampusDisk {
         self.0.now()
     }
 
-    /// Starts the periodic work as tasks of the service: the sweep, the relay of events, the watch over running transfers.
+    /// Starts the periodic work as tasks of the service: the sweep, the relay of events, the watch over running transfers, the records of
+    /// downloads.
     ///
-    /// Call it once; without it nothing expires and no running transfer is cut.
+    /// Call it once; without it nothing expires, no running transfer is cut, and no download is recorded before the service stops.
     pub fn run_background(&self) {
         let disk = self.clone();
         self.0.every(self.0.policy.sweep_period, move || {
@@ -236,6 +240,15 @@ impl CampusDisk {
             let disk = disk.clone();
             async move { disk.look_after_transfers().await }
         });
+        let disk = self.clone();
+        self.0.every(self.0.policy.record_period, move || {
+            let disk = disk.clone();
+            async move {
+                if let Err(error) = disk.record_downloads().await {
+                    tracing::warn!(%error, "records of downloads wait for the catalog");
+                }
+            }
+        });
     }
 
     /// Whether [`shutdown`](Self::shutdown) has begun.
@@ -243,7 +256,7 @@ impl CampusDisk {
         self.0.stopping.is_cancelled()
     }
 
-    /// Stops: running writers keep what they have, then all tasks of the service end, within `grace`.
+    /// Stops: running writers keep what they have, downloads end and are recorded, then all tasks of the service end, within `grace`.
     ///
     /// Returns whether everything ended in time. Transfers begun afterwards fail with [`Unavailable`](ErrorKind::Unavailable).
     ///
@@ -253,7 +266,8 @@ impl CampusDisk {
         self.0.stopping.cancel();
         self.0.writers.seal_all();
         self.0.tasks.close();
-        tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
+        let ended = futures::future::join(self.0.end_downloads(), self.0.tasks.wait());
+        tokio::time::timeout(grace, ended).await.is_ok()
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::access::Place;
 use super::place::{is_lost_race, signed};
 use super::shared::Shared;
-use super::turns::Client;
 use crate::catalog::record::{NodeKind, Share, Ticket};
 use crate::catalog::{Bound, Change, Counter, Expect, RecordKey};
 use crate::{Error, ErrorKind, Result, TicketId, Timestamp};
@@ -21,11 +20,6 @@ pub(super) struct Spent {
 impl Spent {
     pub(super) fn new(share: Share, root: Arc<Place>, client: String) -> Self {
         Self { share, root, client }
-    }
-
-    /// Who it is that spends.
-    pub(super) fn client(&self) -> Client {
-        Client::Visitor(format!("{} {}", self.share.id, self.client))
     }
 
     /// Spends a whole download at once, for what is saved without a byte being sent.

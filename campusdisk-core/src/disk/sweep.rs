@@ -24,13 +24,15 @@ pub struct Swept {
     pub deleted: u64,
     /// Invisible leftovers removed from stores.
     pub leftovers: u64,
+    /// Records of downloads deleted.
+    pub records: u64,
     /// Contents without SHA-256 that a task begins to hash.
     pub hashing: u64,
 }
 
 impl CampusDisk {
     /// Sweeps once: gives up uploads and purges trash whose time is over, condemns blobs that nothing refers to, deletes those
-    /// that were condemned long enough ago, removes leftovers of writers from the stores, and has
+    /// that were condemned long enough ago, removes leftovers of writers from the stores, deletes old records of downloads, and has
     /// some of the contents hashed, by a task, that have no SHA-256 yet.
     ///
     /// Several instances may sweep at once.
@@ -53,6 +55,7 @@ impl CampusDisk {
             // Twice the lease: no living writer is that old.
             swept.leftovers += store.tidy(shared.policy.blob_lease * 2).await?;
         }
+        swept.records = shared.sweep_records().await?;
         swept.hashing = shared.sweep_unhashed().await?;
         let before = shared.now() - shared.policy.change_memory;
         let mut set = shared.change_set();

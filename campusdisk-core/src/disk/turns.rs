@@ -10,33 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::shared::Shared;
-use super::spent::Spent;
-use super::watch::Right;
-use crate::{AccountId, ByteBody, CHUNK_BYTES, Error, ErrorKind, Policy, Result, Span};
+use super::tracker::Client;
+use crate::{ByteBody, CHUNK_BYTES, Error, ErrorKind, Policy, Result, Span};
 
 /// How much of its rate somebody may take ahead, and how long a piece may take: so a lock is noticed soon.
 const AHEAD: Duration = Duration::from_millis(250);
 
 /// The least rate that a limit may be, in bytes a second: pieces of a slower body would look like a rest.
 const LEAST_RATE: u64 = 64 << 10;
-
-/// Who downloads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Client {
-    Account(AccountId),
-    /// A visitor of a share, by ticket or address.
-    Visitor(String),
-}
-
-impl Client {
-    pub(super) fn of(right: &Right, ticket: Option<&Spent>) -> Self {
-        match (ticket, right) {
-            (Some(ticket), _) => ticket.client(),
-            (None, Right::Account(account, _)) => Self::Account(account.clone()),
-            (None, Right::Share(share)) => Self::Visitor(share.to_string()),
-        }
-    }
-}
 
 /// The downloads that run.
 #[derive(Debug)]

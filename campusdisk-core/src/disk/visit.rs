@@ -15,6 +15,7 @@ use super::copy::Taken;
 use super::download::Download;
 use super::shared::{CampusDisk, Desk, Shared};
 use super::spent::Spent;
+use super::tally::Request;
 use super::upload::{AppendOptions, Appending, UploadFacts, UploadSpec};
 use super::watch::Right;
 use super::whole::{PutOptions, Putting};
@@ -242,7 +243,8 @@ impl Visit {
         let place = self.inside(node).await?;
         let right = Right::Share(self.share.id);
         let spent = Some(self.spent(admission));
-        Download::new(self.shared.clone(), ReadGrant::of(place), right, spent)
+        let request = self.request(admission);
+        Download::new(self.shared.clone(), ReadGrant::of(place), right, spent, request)
     }
 
     /// A folder of the share, with everything below it, as a ZIP archive; without a node all of what is shared.
@@ -253,7 +255,8 @@ impl Visit {
     pub async fn archive(&self, admission: &Admission, folder: Option<NodeId>) -> Result<Archive> {
         let place = self.inside(folder).await?;
         let right = Right::Share(self.share.id);
-        Archive::of(&self.shared, &[place], right, Some(self.spent(admission))).await
+        let spent = Some(self.spent(admission));
+        Archive::of(&self.shared, &[place], right, spent, self.request(admission)).await
     }
 
     /// A node of the share.
@@ -404,6 +407,10 @@ impl Visit {
 
     fn spent(&self, admission: &Admission) -> Spent {
         Spent::new(self.share.clone(), self.root.clone(), admission.client.clone())
+    }
+
+    fn request(&self, admission: &Admission) -> Request {
+        Request::of_visitor(self.share.id, &admission.client, self.visitor.address)
     }
 
     fn drop_folder(&self) -> Result<&Place> {

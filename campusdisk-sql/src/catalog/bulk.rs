@@ -31,6 +31,15 @@ pub(super) async fn apply(session: &mut Session, bulk: &Bulk, at: Timestamp) -> 
             let rows = session.execute(forget, Args::new().time(before)).await?;
             Ok(BulkOutcome { rows, done: true })
         }
+        Bulk::ForgetDownloads { before, limit } => {
+            let forget = "DELETE FROM downloads WHERE id IN (\
+                SELECT id FROM downloads WHERE id < $1 ORDER BY id LIMIT $2)";
+            let due = || Args::new().id(before.as_u128());
+            let rows = session.execute(forget, due().int(limit.into())).await?;
+            let left = "SELECT 1 FROM downloads WHERE id < $1 LIMIT 1";
+            let done = session.row(left, due()).await?.is_none();
+            Ok(BulkOutcome { rows, done })
+        }
     }
 }
 

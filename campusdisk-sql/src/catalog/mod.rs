@@ -10,6 +10,7 @@ mod plan;
 #[cfg(test)]
 pub(crate) mod query_plans;
 mod read;
+mod records;
 mod rows;
 mod sharing;
 mod table;

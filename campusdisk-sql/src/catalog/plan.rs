@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use campusdisk_core::catalog::record::{Blob, BlobState, Content, Upload};
+use campusdisk_core::catalog::record::{Blob, BlobState, Content, DownloadRecord, Upload};
 use campusdisk_core::catalog::{BlobStep, Bulk, Change, ChangeSet, Expect, Extension, Record, RecordKey};
 use campusdisk_core::storage::{BlobKey, StoreName};
 use campusdisk_core::{ErrorKind, NodeId, UploadId};
@@ -11,8 +11,8 @@ use super::add::{self, Reason};
 use super::extents::{self, CONTENT_EXTENTS};
 use super::rows;
 use super::table::{
-    BLOBS, CONTENTS, DRIVES, EVENTS, LEASES, MEMBERS, NODES, SETTINGS, SHARES, Statements, TICKETS, UPLOADS,
-    VERSIONS,
+    BLOBS, CONTENTS, DOWNLOADS, DOWNLOADS_AT_ONCE, DRIVES, EVENTS, LEASES, MEMBERS, NODES, SETTINGS, SHARES,
+    Statements, TICKETS, UPLOADS, VERSIONS,
 };
 use super::upload_rows::upload_args;
 use crate::database::RECORD_SET;
@@ -110,7 +110,15 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
     // What was not there must not be there when it is put either: another instance may have put it since.
     let mut absent = Vec::new();
     let mut attached = Vec::new();
+    let mut downloads: Vec<&DownloadRecord> = Vec::new();
     for (index, change) in set.changes.iter().enumerate() {
+        match change {
+            Change::Put(Record::Download(record)) if is_one_more(record, &downloads, &absent) => {
+                downloads.push(record);
+                continue;
+            }
+            _ => put_downloads(&mut steps, &mut downloads),
+        }
         match change {
             Change::Expect(expect) => {
                 if let Expect::Absent(key) = expect {
@@ -151,7 +159,30 @@ pub(super) fn steps(set: &ChangeSet) -> Vec<Step<'_>> {
             Change::Bulk(bulk) => steps.push(Step::Bulk(bulk)),
         }
     }
+    put_downloads(&mut steps, &mut downloads);
     steps
+}
+
+/// Whether a record may be written together with those before it: each is another one, and is there or not as it likes.
+fn is_one_more(record: &DownloadRecord, before: &[&DownloadRecord], absent: &[RecordKey]) -> bool {
+    let is_other = |other: &&DownloadRecord| other.id != record.id;
+    before.iter().all(is_other) && !absent.contains(&RecordKey::Download(record.id))
+}
+
+/// Writes records by few statements.
+fn put_downloads(steps: &mut Vec<Step<'_>>, records: &mut Vec<&DownloadRecord>) {
+    let mut rest = records.as_slice();
+    while let Some(power) = rest.len().checked_ilog2() {
+        let power = (power as usize).min(DOWNLOADS_AT_ONCE.len() - 1);
+        let (now, later) = rest.split_at(1 << power);
+        rest = later;
+        let push = |args, record: &&DownloadRecord| rows::push_download(args, record);
+        let args = now.iter().fold(Args::new(), push);
+        if let Some(sql) = DOWNLOADS_AT_ONCE.get(power) {
+            steps.push(run(DOWNLOADS.name, sql, args, Wants::Nothing));
+        }
+    }
+    records.clear();
 }
 
 /// A statement that changes rows of `table`.
@@ -187,6 +218,7 @@ fn by_key(key: &RecordKey) -> (&'static Statements, Args) {
         RecordKey::Upload(id) => (&UPLOADS, args.id(id.as_u128())),
         RecordKey::Share(id) => (&SHARES, args.id(id.as_u128())),
         RecordKey::Ticket(id) => (&TICKETS, args.id(id.as_u128())),
+        RecordKey::Download(id) => (&DOWNLOADS, args.id(id.as_u128())),
         RecordKey::Lease(name) => (&LEASES, args.text(name)),
         RecordKey::Setting(key) => (&SETTINGS, args.text(key)),
         RecordKey::Event(id) => (&EVENTS, args.id(id.as_u128())),
@@ -270,6 +302,7 @@ fn put<'s>(steps: &mut Vec<Step<'s>>, record: &'s Record, new: bool) {
         Record::Upload(upload) => (&UPLOADS, upload_args(upload)),
         Record::Share(share) => (&SHARES, rows::share_args(share)),
         Record::Ticket(ticket) => (&TICKETS, rows::ticket_args(ticket)),
+        Record::Download(record) => (&DOWNLOADS, rows::push_download(Args::new(), record)),
         Record::Lease(lease) => (&LEASES, rows::lease_args(lease)),
         Record::Setting(setting) => (&SETTINGS, rows::setting_args(setting)),
     };

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use campusdisk_core::catalog::record::{Category, Subject};
 use campusdisk_core::catalog::{
-    ChildrenQuery, Cursor, Ledger, Metadata, Only, Order, SearchQuery, Sharing, Sort, SortValue, SweepQuery,
-    Trash,
+    ChildrenQuery, Cursor, DownloadsQuery, Ledger, Metadata, Only, Order, Records, SearchQuery, Sharing,
+    Sort, SortValue, SweepQuery, Trash,
 };
 use campusdisk_core::storage::{BlobKey, StoreName};
 use campusdisk_core::{
-    AccountId, ContentId, DriveId, EntryName, GroupId, NameKey, NodeId, RandomIds, ShareId, TicketId,
-    Timestamp, UploadId,
+    AccountId, ContentId, DownloadId, DriveId, EntryName, GroupId, NameKey, NodeId, RandomIds, ShareId,
+    TicketId, Timestamp, UploadId,
 };
 
 use crate::SqliteDatabase;
@@ -65,7 +65,7 @@ impl Plans {
 }
 
 /// Tables of which a read must not visit every row.
-const LARGE: [&str; 16] = [
+const LARGE: [&str; 17] = [
     "nodes",
     "versions",
     "contents",
@@ -75,6 +75,7 @@ const LARGE: [&str; 16] = [
     "upload_extents",
     "shares",
     "tickets",
+    "downloads",
     "members",
     "n",
     "p",
@@ -207,12 +208,37 @@ async fn every_other_page_is_one_query_without_sorting() {
         .contents_in(&store, Some(drive), content, 10)
         .await
         .unwrap();
+    let latest = DownloadsQuery::latest(10);
+    catalog.downloads(&latest).await.unwrap();
+    let of_account = DownloadsQuery {
+        account: Some(account),
+        ..latest.clone()
+    };
+    catalog.downloads(&of_account).await.unwrap();
+    let of_node = DownloadsQuery {
+        node: Some(node),
+        ..latest
+    };
+    catalog.downloads(&of_node).await.unwrap();
     let asked = plans.asked().await;
-    assert_eq!(asked.len(), 20, "each call is one query");
-    for (sql, plan) in asked {
-        assert_no_scan(&sql, &plan);
-        assert_no_sort(&sql, &plan);
+    assert_eq!(asked.len(), 23, "each call is one query");
+    for (sql, plan) in &asked {
+        assert_no_scan(sql, plan);
+        assert_no_sort(sql, plan);
     }
+    let [.., (_, by_account), (_, by_node)] = asked.as_slice() else {
+        panic!("two queries at least");
+    };
+    assert!(
+        by_account
+            .iter()
+            .any(|line| line.contains("downloads_by_account")),
+        "{by_account:#?}"
+    );
+    assert!(
+        by_node.iter().any(|line| line.contains("downloads_by_node")),
+        "{by_node:#?}"
+    );
 }
 
 #[tokio::test]
@@ -244,6 +270,7 @@ async fn every_other_read_finds_its_rows_by_an_index() {
         .await
         .unwrap();
     catalog.recount(drives[0]).await.unwrap();
+    catalog.download(DownloadId::from_u128(1)).await.unwrap();
     let store = StoreName::parse("primary").unwrap();
     catalog.sum_in(&store, None).await.unwrap();
     catalog.sum_in(&store, Some(drives[0])).await.unwrap();
@@ -258,7 +285,7 @@ async fn every_other_read_finds_its_rows_by_an_index() {
     };
     catalog.search(&search).await.unwrap();
     let asked = plans.asked().await;
-    assert_eq!(asked.len(), 20, "each call is one query");
+    assert_eq!(asked.len(), 21, "each call is one query");
     for (sql, plan) in asked {
         assert_no_scan(&sql, &plan);
     }

@@ -2,12 +2,14 @@
 
 use campusdisk_core::EntryName;
 use campusdisk_core::catalog::record::{
-    Blob, Content, Drive, Event, Extent, Lease, Member, Node, Setting, Share, Subject, Ticket, TrashMark,
-    Version,
+    Blob, Content, DownloadRecord, Drive, Event, Extent, Lease, Member, Node, Setting, Share, Subject,
+    Ticket, TrashMark, Version,
 };
 use campusdisk_core::mount::{ObjectPath, ObjectRef};
 use campusdisk_core::storage::StoreName;
-use campusdisk_core::{AccountId, ContentId, DriveId, EventId, GroupId, NodeId, ShareId, TicketId};
+use campusdisk_core::{
+    AccountId, ContentId, DownloadId, DriveId, EventId, GroupId, NodeId, ShareId, TicketId,
+};
 
 use crate::failure::{Failure, Outcome};
 use crate::session::{Args, Columns};
@@ -346,6 +348,39 @@ pub(super) fn ticket(row: &mut Columns<'_>) -> Outcome<Ticket> {
         expires: row.time()?,
         version: row.count()?,
         granted_bytes: row.count()?,
+    })
+}
+
+pub(super) fn push_download(args: Args, record: &DownloadRecord) -> Args {
+    args.id(record.id.as_u128())
+        .id(record.node.as_u128())
+        .text(&record.name)
+        .opt_text(record.account.as_ref().map(AccountId::as_str))
+        .opt_id(record.share.map(ShareId::as_u128))
+        .opt_text(record.address.map(|address| address.to_string()).as_deref())
+        .time(record.started)
+        .time(record.ended)
+        .count(record.sent_bytes)
+        .count(record.requests)
+        .text(record.outcome.as_str())
+}
+
+pub(super) fn download(row: &mut Columns<'_>) -> Outcome<DownloadRecord> {
+    Ok(DownloadRecord {
+        id: DownloadId::from_u128(row.id()?),
+        node: NodeId::from_u128(row.id()?),
+        name: row.text()?.to_owned(),
+        account: opt_account(row.opt_text()?)?,
+        share: row.opt_id()?.map(ShareId::from_u128),
+        address: match row.opt_text()? {
+            Some(text) => Some(text.parse().map_err(|_| Failure::unreadable("an address"))?),
+            None => None,
+        },
+        started: row.time()?,
+        ended: row.time()?,
+        sent_bytes: row.count()?,
+        requests: row.count()?,
+        outcome: row.word()?,
     })
 }
 

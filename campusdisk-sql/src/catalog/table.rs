@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::session::placeholders;
+
 /// A table. The order of all columns is: key, then the others, then counters.
 struct Table {
     name: &'static str,
@@ -28,11 +30,33 @@ pub(super) struct Statements {
     pub(super) read: String,
 }
 
+/// The statements that upsert 1, 2, 4, … records of downloads, which come in hundreds.
+pub(super) static DOWNLOADS_AT_ONCE: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let width = DOWNLOADS.columns.split(", ").count();
+    let one = format!("VALUES ({})", placeholders(0, width));
+    let sizes = std::iter::successors(Some(1), |size| Some(size * 2));
+    let rows = |size: usize| {
+        let rows = (0..size).map(|row| format!("({})", placeholders(row * width, width)));
+        rows.collect::<Vec<_>>().join(", ")
+    };
+    sizes
+        .take_while(|&size| size <= AT_ONCE)
+        .map(|size| {
+            DOWNLOADS
+                .upsert
+                .replacen(&one, &format!("VALUES {}", rows(size)), 1)
+        })
+        .collect()
+});
+
+/// How many records of downloads one statement upserts at most.
+const AT_ONCE: usize = 32;
+
 impl Table {
     fn statements(self) -> Statements {
         let all: Vec<_> = [self.key, self.columns, self.counters].concat();
         let (name, key) = (self.name, self.key.join(", "));
-        let values = crate::session::placeholders(0, all.len());
+        let values = placeholders(0, all.len());
         let insert = format!(
             "INSERT INTO {name} ({}) VALUES ({values}) ON CONFLICT ({key}) DO",
             all.join(", ")
@@ -128,6 +152,11 @@ tables! {
     TICKETS = "tickets" ["id"]
         ["share", "client", "spent", "budget_bytes", "created", "expires", "version"]
         ["granted_bytes"] Some("version");
+    DOWNLOADS = "downloads" ["id"]
+        [
+            "node", "name", "account", "share", "address", "started", "ended", "sent_bytes", "requests", "outcome",
+        ]
+        [] None;
     LEASES = "leases" ["name"] ["holder", "token", "until", "version"] [] Some("version");
     SETTINGS = "settings" ["key"] ["value", "version"] [] Some("version");
     EVENTS = "events" ["id"] ["account", "kind", "payload", "at"] [] None;

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use campusdisk_core::catalog::record::{
-    Blob, BlobState, Category, Content, Drive, DriveKind, Event, Extent, HashState, Node, NodeKind,
-    OnConflict, Share, Ticket, TrashMark, Upload, UploadKind, Version,
+    Blob, BlobState, Category, Content, DownloadOutcome, DownloadRecord, Drive, DriveKind, Event, Extent,
+    HashState, Node, NodeKind, OnConflict, Share, Ticket, TrashMark, Upload, UploadKind, Version,
 };
 use campusdisk_core::catalog::{Catalog, Change, ChangeSet, Committed};
 use campusdisk_core::storage::{BlobKey, StoreName};
 use campusdisk_core::{
-    AccountId, ChangeId, ContentId, DriveId, EntryName, ErrorKind, EventId, IdSource, NodeId, Result,
-    ShareId, TicketId, Timestamp, UploadId,
+    AccountId, ChangeId, ContentId, DownloadId, DriveId, EntryName, ErrorKind, EventId, IdSource, NodeId,
+    Result, ShareId, TicketId, Timestamp, UploadId,
 };
 
 /// A catalog and the means to fill it.
@@ -219,6 +219,23 @@ impl Desk {
             expires: at(1000),
             version: 1,
             extents: Vec::new(),
+        }
+    }
+
+    /// A record of a download, not committed.
+    pub(super) fn download(&self, node: NodeId) -> DownloadRecord {
+        DownloadRecord {
+            id: DownloadId::from_u128(self.random()),
+            node,
+            name: "thesis.pdf".to_owned(),
+            account: None,
+            share: None,
+            address: None,
+            started: at(0),
+            ended: at(0),
+            sent_bytes: 0,
+            requests: 1,
+            outcome: DownloadOutcome::Running,
         }
     }
 

@@ -20,6 +20,8 @@ pub mod listings;
 pub mod names;
 #[doc(hidden)]
 pub mod numbers;
+#[doc(hidden)]
+pub mod records;
 mod samples;
 #[doc(hidden)]
 pub mod sets;
@@ -170,6 +172,12 @@ macro_rules! catalog_conformance {
                 m1_events_come_in_the_order_of_their_commits,
                 m1_racing_events_of_one_account_keep_their_order,
                 m1_what_was_never_put_is_not_there,
+            ],
+            records: [
+                m1_downloads_come_latest_first_page_by_page,
+                m1_downloads_are_told_apart_by_account_node_and_time,
+                c1_many_downloads_put_at_once_are_as_they_were_put_last,
+                c1_forgetting_downloads_takes_the_oldest_first,
             ],
             numbers: [
                 m3_a_number_that_no_catalog_keeps_is_found_nowhere,

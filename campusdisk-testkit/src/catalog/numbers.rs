@@ -105,11 +105,14 @@ pub async fn c8_a_record_with_a_number_that_no_catalog_keeps_is_refused(catalog:
     upload.len_bytes = Some(u64::MAX);
     let mut larger = drive.clone();
     larger.quota_bytes = Some(TOO_LARGE);
+    let mut download = desk.download(file.id);
+    download.sent_bytes = TOO_LARGE;
     for change in [
         Change::from(file.clone()),
         content.into(),
         upload.clone().into(),
         larger.into(),
+        download.into(),
     ] {
         let refused = desk.refused(vec![change.clone()]).await;
         assert_eq!(refused, ErrorKind::InvalidInput, "{change:?}");

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use campusdisk_core::catalog::record::{
-    BlobState, Category, DriveKind, HashState, Lease, Member, OnConflict, Role, Setting, Subject, TrashMark,
-    UploadKind, Version,
+    BlobState, Category, DownloadOutcome, DriveKind, HashState, Lease, Member, OnConflict, Role, Setting,
+    Subject, TrashMark, UploadKind, Version,
 };
 use campusdisk_core::catalog::{Catalog, Record, RecordKey};
 use campusdisk_core::{ContentId, GroupId, ShareId};
@@ -68,6 +68,13 @@ pub(super) fn full(desk: &Desk) -> Vec<Record> {
     let mut ticket = desk.ticket(share.id, "192.0.2.7");
     (ticket.spent, ticket.budget_bytes, ticket.granted_bytes) = (Some(at(1)), Some(1 << 60), 1 << 59);
 
+    let mut download = desk.download(node.id);
+    (download.account, download.share) = (Some(account("mei@campus")), Some(share.id));
+    download.address = Some("2001:db8::7".parse().expect("is an address"));
+    (download.name, download.ended) = ("论文 Ünïcode.PDF.zip".to_owned(), at(70));
+    (download.sent_bytes, download.requests) = (LARGEST, LARGEST - 1);
+    download.outcome = DownloadOutcome::Completed;
+
     let version = Version {
         number: LARGEST,
         ..desk.version(&node, &content)
@@ -99,6 +106,7 @@ pub(super) fn full(desk: &Desk) -> Vec<Record> {
         Record::Upload(upload),
         Record::Share(share),
         Record::Ticket(ticket),
+        Record::Download(download),
         Record::Lease(lease),
         Record::Setting(setting),
     ]
@@ -114,7 +122,8 @@ pub(super) fn bare(desk: &Desk) -> Vec<Record> {
     content.extents.clear();
     let mut upload = desk.upload(&drive);
     (upload.name, upload.kind) = (None, UploadKind::Partial);
-    let share = desk.share(root.id);
+    let root_id = root.id;
+    let share = desk.share(root_id);
     let ticket = desk.ticket(share.id, "");
     let version = Version {
         mime: None,
@@ -135,6 +144,7 @@ pub(super) fn bare(desk: &Desk) -> Vec<Record> {
         Record::Upload(upload),
         Record::Share(share),
         Record::Ticket(ticket),
+        Record::Download(desk.download(root_id)),
     ]
 }
 
@@ -188,6 +198,10 @@ fn with_key_of(old: Record, new: &Record) -> Option<Record> {
             (old.id, old.granted_bytes) = (new.id, new.granted_bytes);
             Record::Ticket(old)
         }
+        (Record::Download(mut old), Record::Download(new)) => {
+            old.id = new.id;
+            Record::Download(old)
+        }
         _ => return None,
     })
 }
@@ -203,7 +217,7 @@ pub(super) fn version_of(record: &Record) -> u64 {
         Record::Ticket(row) => row.version,
         Record::Lease(row) => row.version,
         Record::Setting(row) => row.version,
-        Record::Member(_) | Record::Version(_) | Record::Blob(_) => 0,
+        Record::Member(_) | Record::Version(_) | Record::Blob(_) | Record::Download(_) => 0,
     }
 }
 
@@ -225,6 +239,7 @@ pub(super) async fn read(catalog: &dyn Catalog, key: &RecordKey) -> Option<Recor
         RecordKey::Upload(id) => catalog.upload(*id).await.map(|row| row.map(Record::Upload)),
         RecordKey::Share(id) => catalog.share(*id).await.map(|row| row.map(Record::Share)),
         RecordKey::Ticket(id) => catalog.ticket(*id).await.map(|row| row.map(Record::Ticket)),
+        RecordKey::Download(id) => catalog.download(*id).await.map(|row| row.map(Record::Download)),
         RecordKey::Lease(name) => catalog.lease(name).await.map(|row| row.map(Record::Lease)),
         RecordKey::Setting(key) => catalog.setting(key).await.map(|row| row.map(Record::Setting)),
         RecordKey::Event(_) => Ok(None),

@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use campusdisk_core::catalog::record::{
-    Blob, Content, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket, Upload, Version,
+    Blob, Content, DownloadRecord, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket,
+    Upload, Version,
 };
 use campusdisk_core::catalog::{
-    Catalog, Change, ChangeSet, ChildrenQuery, Committed, Ledger, Metadata, SearchQuery, Sharing, SweepQuery,
-    Trash,
+    Catalog, Change, ChangeSet, ChildrenQuery, Committed, DownloadsQuery, Ledger, Metadata, Records,
+    SearchQuery, Sharing, SweepQuery, Trash,
 };
 use campusdisk_core::storage::{
     Abilities, BlobFacts, BlobKey, BlobReader, BlobRef, BlobStore, BlobWriter, CreateOptions, Deleted,
     ListedBlob, StoreInfo, StoreName,
 };
 use campusdisk_core::{
-    AccountId, ByteBody, ContentId, DriveId, EntryName, InstallationId, NodeId, Result, ShareId, Span,
-    TicketId, Timestamp, UploadId,
+    AccountId, ByteBody, ContentId, DownloadId, DriveId, EntryName, InstallationId, NodeId, Result, ShareId,
+    Span, TicketId, Timestamp, UploadId,
 };
 use campusdisk_testkit::faulty::{Fault, Faults};
 use futures::stream::BoxStream;
@@ -176,6 +177,11 @@ reads!(Sharing {
 reads!(Trash {
     fn trashed(drives: &[DriveId], after: Option<(Timestamp, NodeId)>, limit: u32) -> Vec<Node>;
     fn trash_expired(now: Timestamp, limit: u32) -> Vec<Node>;
+});
+
+reads!(Records {
+    fn download(id: DownloadId) -> Option<DownloadRecord>;
+    fn downloads(query: &DownloadsQuery) -> Vec<DownloadRecord>;
 });
 
 reads!(Ledger {

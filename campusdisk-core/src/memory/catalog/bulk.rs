@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::apply::add_within;
 use super::state::State;
 use crate::catalog::{Bound, Bulk, BulkOutcome};
-use crate::{ContentId, DriveId, Error, NodeId, Result, Timestamp};
+use crate::{ContentId, DownloadId, DriveId, Error, NodeId, Result, Timestamp};
 
 impl State {
     pub(super) fn bulk(&mut self, bulk: &Bulk, at: Timestamp) -> Result<BulkOutcome> {
@@ -15,6 +15,7 @@ impl State {
             Bulk::EndShares { root } => Ok(self.end_shares_below(root, at)),
             Bulk::Recount { drive } => Ok(self.recount_drive(drive)),
             Bulk::Forget { before } => Ok(self.forget(before)),
+            Bulk::ForgetDownloads { before, limit } => Ok(self.forget_downloads(before, limit)),
         }
     }
 
@@ -178,6 +179,18 @@ impl State {
         BulkOutcome {
             rows: old.len() as u64,
             done: true,
+        }
+    }
+
+    fn forget_downloads(&mut self, before: DownloadId, limit: u32) -> BulkOutcome {
+        let due: Vec<_> = self.downloads.range(..before).map(|(id, _)| *id).collect();
+        let gone = due.len().min(limit as usize);
+        for id in due.iter().take(gone) {
+            self.downloads.remove(id);
+        }
+        BulkOutcome {
+            rows: gone as u64,
+            done: gone == due.len(),
         }
     }
 

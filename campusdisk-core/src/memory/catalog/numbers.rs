@@ -32,6 +32,7 @@ pub(super) fn check(record: &Record) -> Result<()> {
             let budget = ticket.budget_bytes.unwrap_or_default();
             all_fit(&[budget, ticket.version, ticket.granted_bytes])
         }
+        Record::Download(record) => all_fit(&[record.sent_bytes, record.requests]),
         Record::Lease(lease) => all_fit(&[lease.token, lease.version]),
         Record::Setting(setting) => all_fit(&[setting.version]),
         Record::Member(_) => Ok(()),

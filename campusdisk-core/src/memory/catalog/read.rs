@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use super::MemoryCatalog;
 use super::state::State;
 use crate::catalog::record::{
-    Blob, Content, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket, Upload, Version,
+    Blob, Content, DownloadRecord, Drive, Event, Lease, Member, Node, Role, Setting, Share, Subject, Ticket,
+    Upload, Version,
 };
 use crate::catalog::{
-    ChildrenQuery, Cursor, Ledger, Metadata, Only, Order, SearchQuery, Sharing, SortValue, SweepQuery, Trash,
+    ChildrenQuery, Cursor, DownloadsQuery, Ledger, Metadata, Only, Order, Records, SearchQuery, Sharing,
+    SortValue, SweepQuery, Trash,
 };
 use crate::storage::{BlobKey, StoreName};
 use crate::{
-    AccountId, ContentId, DriveId, EntryName, NameKey, NodeId, Result, ShareId, TicketId, Timestamp, UploadId,
+    AccountId, ContentId, DownloadId, DriveId, EntryName, NameKey, NodeId, Result, ShareId, TicketId,
+    Timestamp, UploadId,
 };
 
 #[async_trait]
@@ -261,6 +264,31 @@ impl Trash for MemoryCatalog {
         Ok(self.with(|state| {
             let over = |node: &&Node| node.trashed.as_ref().is_some_and(|mark| mark.expires <= now);
             page(state.nodes.values().filter(over), limit)
+        }))
+    }
+}
+
+#[async_trait]
+impl Records for MemoryCatalog {
+    async fn download(&self, id: DownloadId) -> Result<Option<DownloadRecord>> {
+        Ok(self.with(|state| state.downloads.get(&id).cloned()))
+    }
+
+    async fn downloads(&self, query: &DownloadsQuery) -> Result<Vec<DownloadRecord>> {
+        let is_asked_for = |record: &DownloadRecord| {
+            let of_account = query.account.is_none() || query.account == record.account;
+            of_account && query.node.is_none_or(|node| node == record.node)
+        };
+        // No table has ranges that end before they begin.
+        if query.before <= query.from {
+            return Ok(Vec::new());
+        }
+        Ok(self.with(|state| {
+            let latest = state.downloads.range(query.from..query.before).rev();
+            let asked = latest
+                .map(|(_, record)| record)
+                .filter(|record| is_asked_for(record));
+            page(asked, query.limit)
         }))
     }
 }

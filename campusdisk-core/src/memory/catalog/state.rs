@@ -2,14 +2,14 @@
 
 use super::table::Table;
 use crate::catalog::record::{
-    Blob, Content, Drive, DriveKind, Event, Lease, Member, Node, Setting, Share, Subject, Ticket, Upload,
-    Version,
+    Blob, Content, DownloadRecord, Drive, DriveKind, Event, Lease, Member, Node, Setting, Share, Subject,
+    Ticket, Upload, Version,
 };
 use crate::catalog::{Record, RecordKey};
 use crate::storage::{BlobKey, StoreName};
 use crate::{
-    ChangeId, ContentId, DriveId, Error, ErrorKind, EventId, NameKey, NodeId, Result, ShareId, TicketId,
-    Timestamp, UploadId,
+    ChangeId, ContentId, DownloadId, DriveId, Error, ErrorKind, EventId, NameKey, NodeId, Result, ShareId,
+    TicketId, Timestamp, UploadId,
 };
 
 #[derive(Debug, Default)]
@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) tokens: Table<String, ShareId>,
     pub(super) tickets: Table<TicketId, Ticket>,
     pub(super) clients: Table<(ShareId, String), TicketId>,
+    pub(super) downloads: Table<DownloadId, DownloadRecord>,
     pub(super) leases: Table<String, Lease>,
     pub(super) settings: Table<String, Setting>,
     pub(super) events: Table<u64, Event>,
@@ -51,6 +52,7 @@ macro_rules! each_table {
         $state.tokens.$call();
         $state.tickets.$call();
         $state.clients.$call();
+        $state.downloads.$call();
         $state.leases.$call();
         $state.settings.$call();
         $state.events.$call();
@@ -99,6 +101,7 @@ impl State {
             }
             Record::Share(share) => self.put_share(share)?,
             Record::Ticket(ticket) => self.put_ticket(ticket)?,
+            Record::Download(record) => self.downloads.insert(record.id, record),
             Record::Lease(lease) => self.leases.insert(lease.name.clone(), lease),
             Record::Setting(setting) => self.settings.insert(setting.key.clone(), setting),
         }
@@ -214,6 +217,7 @@ impl State {
                     self.clients.remove(&(ticket.share, ticket.client));
                 }
             }
+            RecordKey::Download(id) => drop(self.downloads.remove(id)),
             RecordKey::Lease(name) => drop(self.leases.remove(name)),
             RecordKey::Setting(key) => drop(self.settings.remove(key)),
             RecordKey::Event(id) => {
@@ -236,6 +240,7 @@ impl State {
             RecordKey::Upload(id) => self.uploads.get(id).map(|upload| upload.version),
             RecordKey::Share(id) => self.shares.get(id).map(|share| share.version),
             RecordKey::Ticket(id) => self.tickets.get(id).map(|ticket| ticket.version),
+            RecordKey::Download(id) => self.downloads.get(id).map(|_| 0),
             RecordKey::Lease(name) => self.leases.get(name).map(|lease| lease.version),
             RecordKey::Setting(key) => self.settings.get(key).map(|setting| setting.version),
             RecordKey::Event(id) => self.event_numbers.get(id).map(|_| 0),
