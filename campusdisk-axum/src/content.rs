@@ -42,6 +42,9 @@ pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
     fn has_date_of_its_own(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
 
     fn open(&self, span: Span) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
+
+    /// All bytes, of which there may be none.
+    fn open_whole(&self) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
 }
 
 /// What an answer says of bytes.
@@ -73,6 +76,10 @@ impl Source for Download {
     async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
         self.open(span).await
     }
+
+    async fn open_whole(&self) -> campusdisk_core::Result<ByteBody> {
+        self.open_whole().await
+    }
 }
 
 impl Source for Archive {
@@ -95,6 +102,10 @@ impl Source for Archive {
     async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
         self.open(span).await
     }
+
+    async fn open_whole(&self) -> campusdisk_core::Result<ByteBody> {
+        self.open_whole().await
+    }
 }
 
 /// The answer to a GET or HEAD of bytes (RFC 9110 §13 to §15).
@@ -112,9 +123,9 @@ pub(crate) async fn answer(
     }
     match plan(&facts, &asked) {
         DownloadPlan::Whole => {
-            let body = match Span::whole(facts.size_bytes) {
-                Some(span) if method == Method::GET => download.open(span).await?,
-                _ => ByteBody::empty(),
+            let body = match method == Method::GET {
+                true => download.open_whole().await?,
+                false => ByteBody::empty(),
             };
             let mut response = with_body(state, StatusCode::OK, body);
             write_headers(download, &facts, query, response.headers_mut());

@@ -42,6 +42,7 @@ mod client;
 mod conditional;
 mod content;
 mod cookies;
+mod csv;
 mod digest;
 mod disposition;
 mod edge;

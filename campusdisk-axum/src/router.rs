@@ -226,6 +226,7 @@ fn common_tables() -> Vec<OpenApiRouter<AppState>> {
         routes::drives::routes(),
         routes::nodes::routes(),
         routes::content::routes(),
+        routes::downloads::routes(),
         routes::versions::routes(),
         routes::trash::routes(),
         routes::search::routes(),

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::actor::{Reader, Writer};
+use crate::client::Client;
 use crate::content::{self, ContentQuery};
 use crate::error::{Problem, ProblemDocument, Result, is_of_storage};
 use crate::extract::{Json, Query, Segments};
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 async fn download(
     State(state): State<AppState>,
     Reader(desk): Reader,
+    client: Client,
     Segments(id): Segments<String>,
     Query(query): Query<ContentQuery>,
     method: Method,
@@ -52,9 +54,13 @@ async fn download(
 ) -> Result<Response> {
     let id: NodeId = id.parse()?;
     match desk.download(id).await {
-        Ok(download) => content::answer(&state, &download, &method, &headers, &query).await,
+        Ok(download) => {
+            let download = download.from_address(client.address);
+            content::answer(&state, &download, &method, &headers, &query).await
+        }
         Err(error) if error.kind() == ErrorKind::InvalidInput => {
             let archive = desk.archive(id).await.map_err(archive_problem)?;
+            let archive = archive.from_address(client.address);
             content::answer(&state, &archive, &method, &headers, &query).await
         }
         Err(error) => Err(error.into()),
@@ -171,11 +177,13 @@ async fn offer_archive(
 async fn archive(
     State(state): State<AppState>,
     Reader(desk): Reader,
+    client: Client,
     Segments(offer): Segments<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response> {
     let archive = desk.offered_archive(&offer).await.map_err(archive_problem)?;
+    let archive = archive.from_address(client.address);
     content::answer(&state, &archive, &method, &headers, &ContentQuery::default()).await
 }
 

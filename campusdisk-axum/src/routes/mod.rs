@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 #[cfg(feature = "accounts")]
 pub(crate) mod admin;
 pub(crate) mod content;
+pub(crate) mod downloads;
 pub(crate) mod drives;
 pub(crate) mod drop_uploads;
 #[cfg(feature = "accounts")]

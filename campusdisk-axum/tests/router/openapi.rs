@@ -20,6 +20,8 @@ async fn the_document_names_every_route_of_the_contract() {
         ("/api/v1/admin/accounts", &["get"]),
         ("/api/v1/admin/accounts/{id}", &["get", "patch"]),
         ("/api/v1/admin/accounts/{id}/password", &["put"]),
+        ("/api/v1/downloads", &["get"]),
+        ("/api/v1/admin/downloads", &["get"]),
         ("/api/v1/drives", &["get"]),
         ("/api/v1/nodes/{id}", &["get", "patch", "delete"]),
         ("/api/v1/nodes/{id}/children", &["get", "post"]),

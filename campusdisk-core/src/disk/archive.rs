@@ -111,6 +111,20 @@ impl Archive {
         Ok(self.request.follow(&self.shared, target, span, body))
     }
 
+    /// All bytes.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    /// Cancel safe; so is dropping the body.
+    pub async fn open_whole(&self) -> Result<ByteBody> {
+        match Span::whole(self.layout.size_bytes) {
+            Some(span) => self.open(span).await,
+            None => Err(broken_layout()),
+        }
+    }
+
     async fn bytes(&self, span: Span) -> Result<ByteBody> {
         if span.end() > self.layout.size_bytes {
             return Err(Error::new(

@@ -51,6 +51,11 @@ pub(crate) struct PolicySettings {
     pub(crate) kept_span_bytes: u64,
     pub(crate) chunk_reads_bytes: u64,
     pub(crate) watch_period_ms: u64,
+    pub(crate) download_idle_seconds: u64,
+    pub(crate) tracked_downloads: usize,
+    pub(crate) queued_records: usize,
+    pub(crate) record_period_ms: u64,
+    pub(crate) records_rest_seconds: u64,
     pub(crate) sweep_period_ms: u64,
     pub(crate) relay_period_ms: u64,
     pub(crate) share_tries_per_hour: u32,
@@ -101,6 +106,11 @@ impl Default for PolicySettings {
             kept_span_bytes: policy.kept_span_bytes,
             chunk_reads_bytes: policy.chunk_reads_bytes,
             watch_period_ms: milliseconds(policy.watch_period),
+            download_idle_seconds: policy.download_idle.as_secs(),
+            tracked_downloads: policy.tracked_downloads,
+            queued_records: policy.queued_records,
+            record_period_ms: milliseconds(policy.record_period),
+            records_rest_seconds: policy.records_rest.as_secs(),
             sweep_period_ms: milliseconds(policy.sweep_period),
             relay_period_ms: milliseconds(policy.relay_period),
             share_tries_per_hour: policy.share_tries_per_hour,
@@ -174,6 +184,11 @@ impl PolicySettings {
         policy.kept_span_bytes = self.kept_span_bytes;
         policy.chunk_reads_bytes = self.chunk_reads_bytes;
         policy.watch_period = milliseconds(self.watch_period_ms);
+        policy.download_idle = seconds(self.download_idle_seconds);
+        policy.tracked_downloads = self.tracked_downloads;
+        policy.queued_records = self.queued_records;
+        policy.record_period = milliseconds(self.record_period_ms);
+        policy.records_rest = seconds(self.records_rest_seconds);
         policy.sweep_period = milliseconds(self.sweep_period_ms);
         policy.relay_period = milliseconds(self.relay_period_ms);
         policy.share_tries_per_hour = self.share_tries_per_hour;
