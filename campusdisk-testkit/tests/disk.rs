@@ -11,6 +11,8 @@ mod anomalies;
 mod archives;
 #[path = "disk/copying.rs"]
 mod copying;
+#[path = "disk/downloads.rs"]
+mod downloads;
 #[path = "disk/fixture.rs"]
 mod fixture;
 #[path = "disk/housekeeping.rs"]

@@ -4,7 +4,7 @@ use super::browse::page;
 use super::shared::{CampusDisk, Desk, Shared};
 use super::tracker::Which;
 use crate::catalog::record::{DownloadOutcome, DownloadRecord, Event};
-use crate::catalog::{Bulk, Change, ChangeSet, DownloadsQuery, Page};
+use crate::catalog::{Change, ChangeSet, DownloadsQuery, Page};
 use crate::{AccountId, DownloadId, ErrorKind, EventId, NodeId, Result, Timestamp};
 
 /// Which downloads of all. Without anything: all.
@@ -75,23 +75,6 @@ impl Shared {
         self.tracker.end_all(self.now());
         if let Err(error) = self.write_records(Which::All).await {
             tracing::warn!(%error, "the last records of downloads are lost");
-        }
-    }
-
-    /// Deletes records whose time is over.
-    pub(super) async fn sweep_records(&self) -> Result<u64> {
-        let before = first_id(self.now() - self.policy.records_rest);
-        let limit = self.policy.batch_rows;
-        let mut count = 0;
-        loop {
-            let mut set = self.change_set();
-            set.push(Bulk::ForgetDownloads { before, limit });
-            let committed = self.commit(set).await?;
-            let outcome = committed.bulk.first().copied().unwrap_or_default();
-            count += outcome.rows;
-            if outcome.done || outcome.rows == 0 {
-                return Ok(count);
-            }
         }
     }
 
@@ -167,7 +150,7 @@ impl Shared {
 }
 
 /// The lowest id of a download that began at this time.
-fn first_id(at: Timestamp) -> DownloadId {
+pub(super) fn first_id(at: Timestamp) -> DownloadId {
     // Ids hold 48 bits of time.
     let millis = u128::from(at.as_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
     DownloadId::from_u128(millis << 80)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::place::is_lost_race;
+use super::records::first_id;
 use super::shared::{CampusDisk, Shared};
 use crate::catalog::record::Blob;
 use crate::catalog::{BlobStep, Bulk, Change, RecordKey, SweepQuery};
@@ -55,17 +56,33 @@ impl CampusDisk {
             // Twice the lease: no living writer is that old.
             swept.leftovers += store.tidy(shared.policy.blob_lease * 2).await?;
         }
-        swept.records = shared.sweep_records().await?;
         swept.hashing = shared.sweep_unhashed().await?;
-        let before = shared.now() - shared.policy.change_memory;
-        let mut set = shared.change_set();
-        set.push(Bulk::Forget { before });
-        shared.commit(set).await?;
+        swept.records = shared.forget_old().await?;
         Ok(swept)
     }
 }
 
 impl Shared {
+    /// Forgets old ids of change sets and deletes old records of downloads.
+    async fn forget_old(&self) -> Result<u64> {
+        let mut count = 0;
+        loop {
+            let mut set = self.change_set();
+            let before = set.at - self.policy.change_memory;
+            set.push(Bulk::Forget { before });
+            set.push(Bulk::ForgetDownloads {
+                before: first_id(set.at - self.policy.records_rest),
+                limit: self.policy.batch_rows,
+            });
+            let committed = self.commit(set).await?;
+            let outcome = committed.bulk.last().copied().unwrap_or_default();
+            count += outcome.rows;
+            if outcome.done || outcome.rows == 0 {
+                return Ok(count);
+            }
+        }
+    }
+
     async fn sweep_uploads(&self) -> Result<u64> {
         let mut count = 0;
         loop {
