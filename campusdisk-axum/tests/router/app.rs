@@ -24,6 +24,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct App {
     pub(crate) router: Router,
     pub(crate) accounts: Accounts,
+    pub(crate) disk: CampusDisk,
 }
 
 impl App {
@@ -56,10 +57,11 @@ impl App {
         let accounts = Accounts::new(seams, config).unwrap();
         let disk = disk(Arc::new(AccountsIdentity::new(accounts.clone())), policy).await;
         let options = HttpOptions::default().with_trusted_proxies(vec!["10.9.0.0/16".parse().unwrap()]);
-        let parts = HttpParts::with_accounts(disk, accounts.clone()).options(options);
+        let parts = HttpParts::with_accounts(disk.clone(), accounts.clone()).options(options);
         Self {
             router: router(more(parts)),
             accounts,
+            disk,
         }
     }
 

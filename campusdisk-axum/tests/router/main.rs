@@ -10,6 +10,7 @@ mod app;
 mod accounts;
 mod conditions;
 mod content;
+mod downloads;
 mod edge;
 mod health;
 mod host;

@@ -172,6 +172,28 @@ async fn a_download_limit_counts_clients_not_requests() {
 }
 
 #[tokio::test]
+async fn bytes_past_the_budget_are_had_neither_from_0_again_nor_by_stopping_one_byte_short() {
+    let app = App::new().await;
+    let ada = app.user("ada").await;
+    let node = ada.file("a.txt", "0123456789").await;
+    for (range, len) in [("bytes=0-", 10), ("bytes=0-8", 9)] {
+        let share = share(&ada, &node, json!({"max_downloads": 1})).await;
+        let content = format!("{}/content", link(&share));
+        // HEAD first, which spends nothing.
+        let head = app.request("HEAD", &content).header("range", range).send().await;
+        assert_eq!(head.status(), 200);
+        for _ in 0..2 {
+            let part = app.get(&content).header("range", range).send().await;
+            assert_eq!((part.status(), part.bytes().len()), (206, len));
+        }
+        for address in ["192.0.2.1", "192.0.2.1", "192.0.2.50", "192.0.2.51"] {
+            let more = app.get(&content).header("range", range).from(address);
+            more.await_problem(404, "not_found").await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn dead_shares_and_wrong_networks_look_the_same() {
     let app = App::new().await;
     let ada = app.user("ada").await;

@@ -1,6 +1,7 @@
 // The use-cases that every database passes: included by the test of each, beside its own `catalog()`. The anomaly loops are
 // not among them: they need paused time, which a database does not keep.
 mod copying;
+mod downloads;
 mod fixture;
 mod housekeeping;
 mod moved_between;

@@ -1,11 +1,13 @@
 //! What visitors of shares with a limit may fetch.
 
-use campusdisk_core::{AccountId, Actor, ErrorKind};
+use campusdisk_core::catalog::record::Share;
+use campusdisk_core::{AccountId, Actor, CampusDisk, ErrorKind, Span};
+use futures::StreamExt;
 
 use crate::fixture::{Fixture, folder, kind, name, pattern, put, read};
 use crate::shares::{fetch, from, share, visit};
 
-async fn limited(fixture: &Fixture, size: usize, limit: u32) -> campusdisk_core::catalog::record::Share {
+async fn limited(fixture: &Fixture, size: usize, limit: u32) -> Share {
     let (desk, root) = fixture.alice().await;
     let file = put(&desk, root, "f", &pattern(size)).await.unwrap();
     share(&desk, file, |spec| spec.max_downloads = Some(limit)).await
@@ -45,7 +47,6 @@ async fn bytes_that_were_never_sent_go_back_into_the_budget() {
     let open = visit(&fixture.disk, &made).await.unwrap();
     let admission = open.admit(None).unwrap();
     for _ in 0..20 {
-        use futures::StreamExt;
         let span = campusdisk_core::Span::new(0, 1500).unwrap();
         // What was not sent comes back by a task of the service, perhaps a little later.
         let mut body = loop {
@@ -194,4 +195,83 @@ async fn saving_copies_into_ones_own_drive_and_takes_the_budget_of_a_whole_downl
     let over = open.save(&open.admit(None).unwrap(), &carol, None).await;
     assert_eq!(kind(over), ErrorKind::QuotaExceeded);
     fixture.assert_settles().await;
+}
+
+/// How many bytes come of a span before there are no more.
+async fn pull(disk: &CampusDisk, token: &str, address: &str, span: (u64, u64)) -> u64 {
+    let Ok(visit) = disk.visit(token, from(address)).await else {
+        return 0;
+    };
+    let admission = visit.admit(None).unwrap();
+    let download = visit.download(&admission, None).await.unwrap();
+    let Ok(mut body) = download.open(Span::new(span.0, span.1).unwrap()).await else {
+        return 0;
+    };
+    let mut got = 0;
+    while let Some(Ok(piece)) = body.next().await {
+        got += piece.len() as u64;
+    }
+    got
+}
+
+#[tokio::test]
+async fn neither_all_from_the_start_again_nor_one_byte_short_each_time_gives_more_than_the_budget() {
+    for end in [1500, 1499] {
+        let fixture = Fixture::new().await;
+        let made = limited(&fixture, 1500, 1).await;
+        let mut got = Vec::new();
+        for _ in 0..5 {
+            got.push(pull(&fixture.disk, &made.token, "10.0.0.1", (0, end)).await);
+        }
+        assert_eq!(got[..2], [end, end]);
+        assert!(got.iter().sum::<u64>() <= 3000, "{got:?}");
+        assert_eq!(got[4], 0);
+        let share = fixture.catalog.share(made.id).await.unwrap().unwrap();
+        assert_eq!(share.downloads, 1);
+    }
+}
+
+#[tokio::test]
+async fn from_many_addresses_no_more_clients_get_a_byte_than_the_limit_says() {
+    let fixture = Fixture::new().await;
+    let made = limited(&fixture, 1500, 2).await;
+    let mut with_bytes = 0;
+    for client in 0..40 {
+        let address = format!("10.0.0.{client}");
+        with_bytes += u64::from(pull(&fixture.disk, &made.token, &address, (0, 1)).await > 0);
+    }
+    assert_eq!(with_bytes, 2);
+    let share = fixture.catalog.share(made.id).await.unwrap().unwrap();
+    assert_eq!(share.downloads, 2);
+}
+
+#[tokio::test]
+async fn two_instances_together_give_no_more_than_one_would() {
+    let fixture = Fixture::new().await;
+    let instances = [fixture.disk.clone(), fixture.instance().await];
+    let made = limited(&fixture, 1500, 3).await;
+    let racing = (0..20).map(|number: usize| {
+        let (disk, token) = (instances[number % 2].clone(), made.token.clone());
+        // Each client asks both.
+        async move { pull(&disk, &token, &format!("10.0.0.{}", number / 2), (0, 1500)).await }
+    });
+    let got = futures::future::join_all(racing).await;
+    let clients = got.chunks(2).filter(|both| both.iter().sum::<u64>() > 0).count();
+    assert_eq!(clients, 3, "{got:?}");
+    // One client on both, again and again, has its one budget.
+    let one = limited_again(&fixture, &made).await;
+    let racing = (0..10).map(|number: usize| {
+        let (disk, token) = (instances[number % 2].clone(), one.token.clone());
+        async move { pull(&disk, &token, "10.0.0.1", (0, 1500)).await }
+    });
+    let got = futures::future::join_all(racing).await;
+    assert!((1..=3000).contains(&got.iter().sum::<u64>()), "{got:?}");
+    let share = fixture.catalog.share(one.id).await.unwrap().unwrap();
+    assert_eq!(share.downloads, 1);
+}
+
+/// Another share of the same file, for one download.
+async fn limited_again(fixture: &Fixture, made: &Share) -> Share {
+    let (desk, _) = fixture.alice().await;
+    share(&desk, made.node, |spec| spec.max_downloads = Some(1)).await
 }
