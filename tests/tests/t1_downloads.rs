@@ -8,7 +8,8 @@
 
 use std::time::{Duration, Instant};
 
-use campusdisk_tests::{Client, Hall, Raw, pattern, until};
+use campusdisk_tests::wait::until;
+use campusdisk_tests::{Client, Hall, Raw, pattern};
 use serde_json::Value;
 
 /// How long after its last byte a record is there.
