@@ -55,12 +55,12 @@ async fn download(
     let id: NodeId = id.parse()?;
     match desk.download(id).await {
         Ok(download) => {
-            let download = download.from_address(client.address);
+            let download = download.with_address(client.address);
             content::answer(&state, &download, &method, &headers, &query).await
         }
         Err(error) if error.kind() == ErrorKind::InvalidInput => {
             let archive = desk.archive(id).await.map_err(archive_problem)?;
-            let archive = archive.from_address(client.address);
+            let archive = archive.with_address(client.address);
             content::answer(&state, &archive, &method, &headers, &query).await
         }
         Err(error) => Err(error.into()),
@@ -183,7 +183,7 @@ async fn archive(
     headers: HeaderMap,
 ) -> Result<Response> {
     let archive = desk.offered_archive(&offer).await.map_err(archive_problem)?;
-    let archive = archive.from_address(client.address);
+    let archive = archive.with_address(client.address);
     content::answer(&state, &archive, &method, &headers, &ContentQuery::default()).await
 }
 

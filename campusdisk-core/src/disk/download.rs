@@ -48,8 +48,8 @@ impl Download {
 
     /// Says from which address it is asked for, for its record.
     #[must_use]
-    pub fn from_address(mut self, address: IpAddr) -> Self {
-        self.request = self.request.from_address(address);
+    pub fn with_address(mut self, address: IpAddr) -> Self {
+        self.request = self.request.with_address(address);
         self
     }
 

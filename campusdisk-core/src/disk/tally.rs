@@ -27,7 +27,7 @@ impl Request {
     }
 
     pub(super) fn of_visitor(share: ShareId, client: &str, address: IpAddr) -> Self {
-        Self::new(Client::Visitor(share, client.into()), None).from_address(address)
+        Self::new(Client::Visitor(share, client.into()), None).with_address(address)
     }
 
     fn new(client: Client, address: Option<IpAddr>) -> Self {
@@ -44,7 +44,7 @@ impl Request {
     }
 
     /// Where it comes from; an unspecified address says nothing.
-    pub(super) fn from_address(self, address: IpAddr) -> Self {
+    pub(super) fn with_address(self, address: IpAddr) -> Self {
         Self {
             address: (!address.is_unspecified()).then_some(address),
             ..self

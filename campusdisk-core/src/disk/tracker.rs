@@ -199,16 +199,13 @@ impl Tracker {
 
     /// Takes up to `rows` downloads whose records are to be written.
     pub(super) fn take(&self, which: Which, now: Timestamp, rows: usize) -> Vec<Arc<Tracked>> {
+        // A clock that was set back must not keep them for longer.
+        let is_due = |due: Timestamp| which == Which::All || due <= now || due > now + REWRITE_PAUSE;
         let mut queue = self.queue();
         let mut taken = Vec::new();
         while taken.len() < rows {
-            let next = queue.fresh.pop_front().or_else(|| {
-                // A clock that was set back must not keep them for longer.
-                let is_due = |due: Timestamp| which == Which::All || due <= now || due > now + REWRITE_PAUSE;
-                let (due, _) = queue.later.front()?;
-                let is_due = is_due(*due);
-                queue.later.pop_front_if(|_| is_due).map(|(_, tracked)| tracked)
-            });
+            let fresh = queue.fresh.pop_front();
+            let next = fresh.or_else(|| Some(queue.later.pop_front_if(|(due, _)| is_due(*due))?.1));
             let Some(next) = next else { break };
             // Before its state is read: what changes from now on is written once more.
             next.queued.store(false, Ordering::Release);
@@ -219,10 +216,7 @@ impl Tracker {
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
         let number = self.hasher.hash_one(key) as usize % self.shards.len();
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "a remainder is below what it was divided by"
-        )]
+        // A remainder is below what it was divided by.
         self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -71,7 +71,7 @@ async fn ranges_of_several_connections_at_once_are_one_download() {
         let desk = desk.clone();
         async move {
             let download = desk.download(file).await.unwrap();
-            let download = download.from_address("192.0.2.7".parse().unwrap());
+            let download = download.with_address("192.0.2.7".parse().unwrap());
             open(&download, part * 375, (part + 1) * 375).await
         }
     });
