@@ -188,7 +188,9 @@ async fn bytes_past_the_budget_are_had_neither_from_0_again_nor_by_stopping_one_
         }
         for address in ["192.0.2.1", "192.0.2.1", "192.0.2.50", "192.0.2.51"] {
             let more = app.get(&content).header("range", range).from(address);
-            more.await_problem(404, "not_found").await;
+            let more = more.send().await;
+            // What is left of the budget may let an answer begin, but not end.
+            assert!(more.status() == 404 || more.body.is_none(), "{more:?}");
         }
     }
 }
