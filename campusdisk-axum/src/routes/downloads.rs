@@ -53,7 +53,7 @@ async fn own(
         ("from" = Option<String>, Query, description = "began at this time, or on this day (UTC), or later"),
         ("to" = Option<String>, Query, description = "began before this time, or on this day (UTC) or before"),
         ("account" = Option<String>, Query), ("node" = Option<String>, Query),
-        ("format" = Option<Format>, Query, description = "`csv` has no pages"),
+        ("format" = Option<String>, Query, description = "`json`, which it is without this, or `csv`, which has no pages"),
         ("bom" = Option<String>, Query, description = "begins the CSV with a byte order mark, by which spreadsheets know UTF-8"),
         ("limit" = Option<u32>, Query), ("after" = Option<String>, Query),
     ),
@@ -82,7 +82,9 @@ async fn all_as_csv(disk: CampusDisk, filter: DownloadsFilter, bom: bool) -> Res
     let mark = if bom { csv::BYTE_ORDER_MARK } else { "" };
     let head = format!("{mark}{}", csv::line(COLUMNS)) + &lines(&first.items);
     let rest = stream::try_unfold((disk, filter, first.next), |(disk, filter, next)| async move {
-        let Some(before) = next else { return Ok(None) };
+        let Some(before) = next else {
+            return Ok::<_, campusdisk_core::Error>(None);
+        };
         let page = disk.downloads(&filter, Some(before), CSV_ROWS).await?;
         Ok(Some((Bytes::from(lines(&page.items)), (disk, filter, page.next))))
     });
@@ -118,9 +120,8 @@ struct AllQuery {
 }
 
 /// What records are answered as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = RecordsFormat)]
 enum Format {
     #[default]
     Json,
