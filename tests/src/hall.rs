@@ -139,7 +139,7 @@ impl Hall {
             .stderr(log.expect("a log"));
         let mut child = command
             .spawn()
-            .unwrap_or_else(|error| panic!("{} can't be started: {error}", binary().display()));
+            .unwrap_or_else(|error| panic!("{} can't be started: {error}", hall_binary().display()));
         let out = child.stdout.take().expect("standard output is piped");
         self.child = Some(child);
         let (setup, base) = tokio::task::spawn_blocking(move || announced(BufReader::new(out)))
@@ -279,7 +279,7 @@ impl Hall {
     }
 
     fn hall(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(hall_binary());
         command.current_dir(self.folder());
         if let Some(ground) = &self.ground {
             command.envs(ground.variables.iter().cloned());
@@ -326,20 +326,28 @@ fn announced(out: impl std::io::BufRead) -> (Option<String>, Option<String>) {
     (setup, None)
 }
 
-/// The hall's binary: named by the environment, or beside the tests.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("CAMPUSDISK_HALL_BIN") {
+/// The hall's binary.
+fn hall_binary() -> PathBuf {
+    binary("hall", "CAMPUSDISK_HALL_BIN")
+}
+
+/// A binary of the workspace: named by an environment variable, or beside the tests.
+///
+/// # Panics
+/// When it is not there.
+pub fn binary(name: &str, variable: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable) {
         return path.into();
     }
     let test = std::env::current_exe().expect("this test's own path");
     let built = test
         .parent()
         .and_then(Path::parent)
-        .map(|folder| folder.join("hall"))
+        .map(|folder| folder.join(name))
         .unwrap_or_default();
     assert!(
         built.exists(),
-        "{} is not there: run `cargo build -p hall` with the profile of the tests, or set CAMPUSDISK_HALL_BIN",
+        "{} is not there: run `cargo build -p {name}` with the profile of the tests, or set {variable}",
         built.display()
     );
     built

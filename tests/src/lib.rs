@@ -26,6 +26,6 @@ pub mod wait;
 pub use self::bytes::{hex, pattern, sha256_hex};
 pub use self::client::{Answer, Client};
 pub(crate) use self::hall::signal;
-pub use self::hall::{Hall, Said};
+pub use self::hall::{Hall, Said, binary};
 pub use self::raw::{Raw, RawAnswer};
 pub use self::tus::Upload;
