@@ -26,11 +26,17 @@ use plan::{Tier, Workspace, cargo};
 const RUN_LIMIT: Duration = Duration::from_secs(75 * 60);
 const FULL_RUN_LIMIT: Duration = Duration::from_secs(6 * 3600);
 
-/// One profile for the tests and the hall they start.
+/// One profile for the tests and the programs they start.
 const PROFILE: [&str; 2] = ["--profile", "ci"];
 
 /// Where tests find the hall's binary.
 const HALL_ENV: &str = "CAMPUSDISK_HALL_BIN";
+
+/// Where tests find the download client's binary.
+const FETCH_ENV: &str = "CAMPUSDISK_FETCH_BIN";
+
+/// The packages whose binaries the tests over a socket start.
+const STARTED: [&str; 2] = ["hall", "fetch"];
 
 /// How often the hall is killed under load, and how often in a full run.
 const KILL_ROUNDS_ENV: &str = "CAMPUSDISK_KILL_ROUNDS";
@@ -205,7 +211,7 @@ impl Run<'_> {
         }
     }
 
-    /// Builds every test and the hall in one go; the tiers find everything made.
+    /// Builds every test and every program in one go; the tiers find everything made.
     fn build(&mut self) -> bool {
         let mut build = self.cargo(&["build"]);
         build
@@ -242,7 +248,9 @@ impl Run<'_> {
             .arg("--no-fail-fast")
             .args(targets);
         test.arg("--").args(&self.options.filters);
-        test.env(HALL_ENV, self.target.join("ci").join("hall"));
+        let built = self.target.join("ci");
+        test.env(HALL_ENV, built.join("hall"))
+            .env(FETCH_ENV, built.join("fetch"));
         if self.options.full {
             test.env(KILL_ROUNDS_ENV, FULL_KILL_ROUNDS)
                 .env(MOVED_ENV, FULL_MOVED_MIB);
@@ -313,15 +321,11 @@ impl Run<'_> {
         if self.options.packages.is_empty() {
             return vec!["--workspace".to_owned()];
         }
-        let hall = [Tier::T1, Tier::T2]
+        let over_a_socket = [Tier::T1, Tier::T2]
             .iter()
             .any(|tier| self.targets(*tier).is_some());
-        let packages = self
-            .options
-            .packages
-            .iter()
-            .map(String::as_str)
-            .chain(hall.then_some("hall"));
+        let started = STARTED.into_iter().filter(|_| over_a_socket);
+        let packages = self.options.packages.iter().map(String::as_str).chain(started);
         packages
             .flat_map(|package| ["-p".to_owned(), package.to_owned()])
             .collect()
