@@ -129,7 +129,9 @@ impl Fetch {
             && !matches!(error, Error::Mismatch { .. } | Error::Exists(_))
         {
             // A partial file nobody can go on with would only take room.
-            blocking(move || part.saved().map_or_else(|| part.discard(), |_| Ok(()))).await?;
+            let discarded = blocking(move || part.saved().map_or_else(|| part.discard(), |_| Ok(())));
+            // The first error is the one that counts.
+            let _ = discarded.await;
         }
         outcome
     }

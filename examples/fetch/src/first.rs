@@ -41,7 +41,8 @@ pub(crate) async fn ask(client: &Client) -> Result<First, Trouble> {
         },
         // An empty file has no first byte.
         416 => "the server has no range of this file",
-        _ => return First::whole(client, answer, "the server does not take ranges"),
+        200 | 203 => return First::whole(client, answer, "the server does not take ranges"),
+        status => return Err(client.against_rules(format!("it answers {status}, and no file"))),
     };
     let answer = client.get(None, None).await?;
     if answer.status() != 200 {

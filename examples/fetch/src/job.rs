@@ -54,6 +54,8 @@ pub(crate) enum Flow {
     Waiting,
     /// Bytes come.
     Flowing,
+    /// It does not count any more; its number is free once it is gone.
+    Leaving,
 }
 
 /// What a connection does next.
@@ -80,8 +82,8 @@ impl Job {
     /// Lets another connection in, where one is wanted and has something to do; returns its number.
     pub(crate) fn admit(&self) -> Option<usize> {
         let (now, mut table) = (self.now(), self.table());
-        let wanted = table.crew.is_empty()
-            || (table.crew.len() < table.pace.connections() && now >= table.quiet_until);
+        let open = table.open();
+        let wanted = open == 0 || (open < table.pace.connections() && now >= table.quiet_until);
         if !wanted || !table.spans.has_work(now) {
             return None;
         }
@@ -95,9 +97,9 @@ impl Job {
     /// What a connection without a span does.
     pub(crate) fn next(&self, connection: usize, longest: u64) -> Next {
         let (now, mut table) = (self.now(), self.table());
-        if self.halt.has_come() || table.crew.len() > table.pace.connections() {
+        if self.halt.has_come() || table.open() > table.pace.connections() {
             // In the same step as the look, or two would leave where one is too many.
-            table.crew.remove(&connection);
+            table.crew.insert(connection, Flow::Leaving);
             return Next::Leave;
         }
         if now < table.quiet_until {
@@ -156,14 +158,14 @@ impl Job {
     /// A request failed; says what the connection, which has no span any more, does.
     pub(crate) fn failed(&self, connection: usize, passing: Passing) -> Result<Next, Trouble> {
         let (now, mut table) = (self.now(), self.table());
-        let open = table.crew.len();
+        let open = table.open();
         let asked = passing.retry_after.unwrap_or_default();
         if passing.crowded && open > 1 {
             table.pace.crowded(open);
-            table.crew.remove(&connection);
+            table.crew.insert(connection, Flow::Leaving);
             table.quiet_until = table.quiet_until.max(now + asked);
             drop(table);
-            let why = format!("{}: {} connections instead of {open}", passing.why, open - 1);
+            let why = format!("{}; connections: {} instead of {open}", passing.why, open - 1);
             self.watch.happened(Event::Waits { why, wait: asked });
             return Ok(Next::Leave);
         }
@@ -179,6 +181,13 @@ impl Job {
         let why = passing.why;
         self.watch.happened(Event::Waits { why, wait });
         Ok(Next::Wait(wait))
+    }
+}
+
+impl Table {
+    /// How many connections there are, without those on their way out.
+    pub(crate) fn open(&self) -> usize {
+        self.crew.values().filter(|flow| **flow != Flow::Leaving).count()
     }
 }
 

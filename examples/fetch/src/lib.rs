@@ -26,7 +26,7 @@
 //! | what | limit |
 //! |---|---|
 //! | connections | 8 unless set, 64 at most |
-//! | memory of a connection | about 1 MiB: what is written and what is received meanwhile, 512 KiB each |
+//! | memory of a connection | about 1.5 MiB: what is written and what is received meanwhile, 512 KiB each, and a piece from the network |
 //! | a span | 1 to 32 MiB, about 4 s of work |
 //! | a wait of its own between tries; one that the server asks for | 30 s; 15 min |
 //! | redirects | 10 |

@@ -71,17 +71,20 @@ impl Part {
     /// # Errors
     /// [`Error::Exists`] when there is a file of the final name that is to be kept, [`Error::Busy`] when another download has it.
     pub(crate) fn open(target: &Path, existing: Existing) -> Result<Self> {
-        if target.is_dir() || (existing == Existing::Keep && target.symlink_metadata().is_ok()) {
+        if target.is_dir() {
+            return Err(Error::file("write", target, io::ErrorKind::IsADirectory.into()));
+        }
+        if existing == Existing::Keep && target.symlink_metadata().is_ok() {
             return Err(Error::Exists(target.to_path_buf()));
         }
         let path = with_ending(target, ".part");
-        let options = OpenOptions::new()
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path);
-        let file = options.map_err(|error| Error::file("open", &path, error))?;
+        let file = opened.map_err(|error| Error::file("open", &path, error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy(path)),

@@ -69,9 +69,15 @@ impl Pour {
     }
 
     async fn written(&mut self) -> io::Result<u64> {
-        match self.writing.take() {
-            Some(writing) => writing.await?,
-            None => Ok(0),
+        let Some(writing) = self.writing.take() else {
+            return Ok(0);
+        };
+        let written = writing.await?;
+        if written.is_err() {
+            // What lies behind a hole may not count as written.
+            self.held.clear();
+            self.held_bytes = 0;
         }
+        written
     }
 }

@@ -110,7 +110,7 @@ async fn a_server_with_too_much_to_do_is_left_alone_as_long_as_it_asks_and_gets_
     let err = fetch.run(&[&server.url("/a.bin")]).await.expect(0);
     assert_eq!(fetch.read("a.bin"), file.bytes);
     assert!(
-        err.contains("503 Service Unavailable: 1 connections instead of 2"),
+        err.contains("503 Service Unavailable; connections: 1 instead of 2"),
         "{err}"
     );
     let asked = server.asked();

@@ -45,16 +45,13 @@ impl Bars {
     }
 
     fn found(&self, name: String, size_bytes: Option<u64>, resumed_bytes: u64) {
-        let bar = self.all.insert(0, ProgressBar::no_length());
-        match size_bytes {
-            Some(size) => {
-                bar.set_length(size);
-                bar.set_style(style(WHOLE));
-            }
-            None => bar.set_style(style(WHOLE_WITHOUT_SIZE)),
-        }
-        bar.set_message(name);
-        bar.set_position(resumed_bytes);
+        let bar = match size_bytes {
+            Some(size) => ProgressBar::new(size).with_style(style(WHOLE)),
+            None => ProgressBar::no_length().with_style(style(WHOLE_WITHOUT_SIZE)),
+        };
+        let bar = self
+            .all
+            .insert(0, bar.with_message(name).with_position(resumed_bytes));
         // The rate is of this run alone.
         bar.reset_eta();
         if let Some(old) = self.shown().whole.replace(bar) {

@@ -82,7 +82,7 @@ impl Far {
             None => String::new(),
         };
         format!(
-            "{}: {done}{of}, {rate}/s, {} connections",
+            "{}: {done}{of}, {rate}/s, connections: {}",
             self.name, self.connections
         )
     }
@@ -122,7 +122,7 @@ mod tests {
         let line = far.line(received(), start + Duration::from_secs(8)).unwrap();
         assert_eq!(
             line,
-            "成绩.pdf: 5.00 MiB of 10.00 MiB (50 %), 512.00 KiB/s, 1 connections"
+            "成绩.pdf: 5.00 MiB of 10.00 MiB (50 %), 512.00 KiB/s, connections: 1"
         );
     }
 }
