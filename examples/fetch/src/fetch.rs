@@ -14,7 +14,7 @@ use crate::error::{Error, Result, Trouble};
 use crate::event::{Event, Watch};
 use crate::first::{self, Way};
 use crate::headers::Validator;
-use crate::options::{Existing, Options};
+use crate::options::Options;
 use crate::parallel::{self, Beginning};
 use crate::part::{Part, State};
 use crate::patience::Patience;

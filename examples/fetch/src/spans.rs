@@ -154,11 +154,6 @@ impl Spans {
         joined(self.done.iter().copied().chain(written).collect())
     }
 
-    /// How many bytes are written.
-    pub(crate) fn done_bytes(&self) -> u64 {
-        self.done().into_iter().map(Span::len).sum()
-    }
-
     /// Up to where all is written.
     pub(crate) fn prefix_bytes(&self) -> u64 {
         let done = self.done();
@@ -243,6 +238,10 @@ mod tests {
 
     fn span(start: u64, end: u64) -> Span {
         Span::new(start, end).unwrap()
+    }
+
+    fn bytes(spans: &[Span]) -> u64 {
+        spans.iter().map(|span| span.len()).sum()
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -374,7 +373,7 @@ mod tests {
                     Step::Release(connection) => spans.release(connection),
                     Step::Pass(milliseconds) => now += Duration::from_millis(milliseconds),
                 }
-                prop_assert_eq!(spans.done_bytes(), written.0.iter().map(|span| span.len()).sum::<u64>());
+                prop_assert_eq!(bytes(&spans.done()), bytes(&written.0));
             }
             // One connection finishes what is left; those that stalled lose their rests to it.
             for connection in 0..5 {
