@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,6 +91,11 @@ impl Part {
             // A file system without locks: then nobody else is kept away.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(Error::file("lock", &path, error)),
+        }
+        // Another one may have ended between both steps, and what was opened is its whole file by now.
+        let is_there = same_file(&file, &path).map_err(|error| Error::file("look at", &path, error))?;
+        if !is_there {
+            return Err(Error::Busy(path));
         }
         Ok(Self {
             file: Arc::new(file),
@@ -192,6 +197,15 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+fn same_file(file: &File, path: &Path) -> io::Result<bool> {
+    let own = file.metadata()?;
+    match path.metadata() {
+        Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn remove(path: &Path) -> io::Result<()> {
