@@ -19,6 +19,8 @@ pub(crate) struct Client {
     pub address: IpAddr,
     /// Whether the client itself speaks TLS, as far as a trusted proxy says so.
     pub secure: bool,
+    /// Whether a trusted proxy passed the request on.
+    pub by_proxy: bool,
 }
 
 impl Client {
@@ -30,6 +32,7 @@ impl Client {
             return Self {
                 address: peer,
                 secure: false,
+                by_proxy: false,
             };
         }
         let secure = headers
@@ -38,6 +41,7 @@ impl Client {
         Self {
             address: forwarded(headers, trusted).unwrap_or(peer),
             secure,
+            by_proxy: true,
         }
     }
 }

@@ -10,9 +10,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
 use crate::body::AnswerBody;
+use crate::client::Client;
 use crate::conditional;
 use crate::digest;
 use crate::disposition::{Disposition, content_disposition};
+use crate::elsewhere::{self, Answer};
 use crate::error::{Problem, Result};
 use crate::media::{Showing, showing};
 use crate::multipart::{Framing, content_range};
@@ -45,6 +47,9 @@ pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
 
     /// All bytes, of which there may be none.
     fn open_whole(&self) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
+
+    /// The file that it is, where somebody else may be able to send it.
+    fn as_file(&self) -> Option<&Download>;
 }
 
 /// What an answer says of bytes.
@@ -80,6 +85,10 @@ impl Source for Download {
     async fn open_whole(&self) -> campusdisk_core::Result<ByteBody> {
         self.open_whole().await
     }
+
+    fn as_file(&self) -> Option<&Download> {
+        Some(self)
+    }
 }
 
 impl Source for Archive {
@@ -106,11 +115,16 @@ impl Source for Archive {
     async fn open_whole(&self) -> campusdisk_core::Result<ByteBody> {
         self.open_whole().await
     }
+
+    fn as_file(&self) -> Option<&Download> {
+        None
+    }
 }
 
 /// The answer to a GET or HEAD of bytes (RFC 9110 §13 to §15).
 pub(crate) async fn answer(
     state: &AppState,
+    client: &Client,
     download: &impl Source,
     method: &Method,
     headers: &HeaderMap,
@@ -122,17 +136,32 @@ pub(crate) async fn answer(
         facts.validators.date_is_strong = download.has_date_of_its_own().await?;
     }
     match plan(&facts, &asked) {
-        DownloadPlan::Whole => {
-            let body = match method == Method::GET {
-                true => download.open_whole().await?,
-                false => ByteBody::empty(),
+        DownloadPlan::Whole if method == Method::GET => {
+            let mut described = HeaderMap::new();
+            write_headers(download, &facts, query, &mut described);
+            // What is shown and not saved needs headers that others would not send.
+            let file = download.as_file();
+            let file = file.filter(|_| query.disposition() == Disposition::Attachment);
+            let answer = match file {
+                Some(file) => elsewhere::answer(state.options(), file, client, headers, &described).await?,
+                None => None,
             };
-            let mut response = with_body(state, StatusCode::OK, body);
-            write_headers(download, &facts, query, response.headers_mut());
-            response
-                .headers_mut()
-                .insert(header::CONTENT_LENGTH, facts.size_bytes.into());
-            Ok(response)
+            match answer {
+                Some(Answer::Store(response)) => Ok(response),
+                Some(Answer::FrontServer(mut response)) => {
+                    response.headers_mut().extend(described);
+                    Ok(response)
+                }
+                None => {
+                    let body = download.open_whole().await?;
+                    Ok(whole(state, &facts, described, body))
+                }
+            }
+        }
+        DownloadPlan::Whole => {
+            let mut described = HeaderMap::new();
+            write_headers(download, &facts, query, &mut described);
+            Ok(whole(state, &facts, described, ByteBody::empty()))
         }
         DownloadPlan::Parts(parts) => match parts.as_slice() {
             [part] => one_part(state, download, &facts, query, *part).await,
@@ -142,6 +171,14 @@ pub(crate) async fn answer(
         DownloadPlan::PreconditionFailed => Err(Problem::precondition_failed()),
         DownloadPlan::Unsatisfiable { size_bytes } => Err(unsatisfiable(size_bytes)),
     }
+}
+
+fn whole(state: &AppState, facts: &ContentFacts, described: HeaderMap, body: ByteBody) -> Response {
+    let mut response = with_body(state, StatusCode::OK, body);
+    let headers = response.headers_mut();
+    headers.extend(described);
+    headers.insert(header::CONTENT_LENGTH, facts.size_bytes.into());
+    response
 }
 
 async fn one_part(

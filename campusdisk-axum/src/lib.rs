@@ -46,6 +46,7 @@ mod csv;
 mod digest;
 mod disposition;
 mod edge;
+mod elsewhere;
 mod error;
 mod extract;
 mod io;
@@ -70,7 +71,7 @@ pub use self::actor::{AdminCaller, Caller, Scope, SignOn};
 pub use self::error::Problem;
 pub use self::extract::Json;
 pub use self::io::IdleIo;
-pub use self::options::HttpOptions;
+pub use self::options::{FrontServer, HttpOptions};
 pub use self::probe::{Probe, StoreProbe};
 pub use self::router::{HostRoutes, HttpParts, openapi_without_accounts, router};
 #[cfg(feature = "accounts")]

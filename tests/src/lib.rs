@@ -14,6 +14,7 @@ mod hall;
 pub mod hdfs;
 pub mod http_between;
 pub mod mounts;
+pub mod nginx;
 pub mod postgres;
 pub mod process;
 mod raw;

@@ -19,7 +19,10 @@ async fn fetch(folder: &Path, client: &Client, path: &str) -> Output {
     let mut command = Command::new(binary("fetch", "CAMPUSDISK_FETCH_BIN"));
     let token = client.authorization().unwrap().strip_prefix("Bearer ").unwrap();
     command.args(["--start", "8", "--connections", "8", &client.url(path)]);
-    command.env("FETCH_TOKEN", token).env("NO_PROXY", "127.0.0.1").current_dir(folder);
+    command
+        .env("FETCH_TOKEN", token)
+        .env("NO_PROXY", "127.0.0.1")
+        .current_dir(folder);
     let running = tokio::task::spawn_blocking(move || command.output());
     let done = in_time("the download", running).await.unwrap().unwrap();
     let err = String::from_utf8_lossy(&done.stderr);

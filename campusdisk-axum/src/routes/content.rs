@@ -56,12 +56,12 @@ async fn download(
     match desk.download(id).await {
         Ok(download) => {
             let download = download.with_address(client.address);
-            content::answer(&state, &download, &method, &headers, &query).await
+            content::answer(&state, &client, &download, &method, &headers, &query).await
         }
         Err(error) if error.kind() == ErrorKind::InvalidInput => {
             let archive = desk.archive(id).await.map_err(archive_problem)?;
             let archive = archive.with_address(client.address);
-            content::answer(&state, &archive, &method, &headers, &query).await
+            content::answer(&state, &client, &archive, &method, &headers, &query).await
         }
         Err(error) => Err(error.into()),
     }
@@ -184,7 +184,15 @@ async fn archive(
 ) -> Result<Response> {
     let archive = desk.offered_archive(&offer).await.map_err(archive_problem)?;
     let archive = archive.with_address(client.address);
-    content::answer(&state, &archive, &method, &headers, &ContentQuery::default()).await
+    content::answer(
+        &state,
+        &client,
+        &archive,
+        &method,
+        &headers,
+        &ContentQuery::default(),
+    )
+    .await
 }
 
 /// Too many nodes are no want of room.

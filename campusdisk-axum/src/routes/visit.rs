@@ -39,6 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// A visit, with what the visitor shows: the share's cookie, or a ticket in the query.
 pub(crate) struct Guest {
     pub(crate) visit: Visit,
+    client: Client,
     ticket: Option<String>,
     cookies: CookieScope,
 }
@@ -98,6 +99,7 @@ impl FromRequestParts<AppState> for Guest {
         }
         Ok(Self {
             visit,
+            client,
             ticket,
             cookies,
         })
@@ -313,11 +315,11 @@ async fn bytes(
         NodeKind::Folder => {
             let archive = guest.visit.archive(&admission, id).await;
             let archive = archive.map_err(archive_problem)?;
-            content::answer(state, &archive, method, headers, query).await?
+            content::answer(state, &guest.client, &archive, method, headers, query).await?
         }
         NodeKind::File => {
             let download = guest.visit.download(&admission, id).await?;
-            content::answer(state, &download, method, headers, query).await?
+            content::answer(state, &guest.client, &download, method, headers, query).await?
         }
     };
     if method == Method::GET

@@ -16,12 +16,12 @@ use crate::{ByteBody, ContentId, Error, ErrorKind, NodeId, Result, Span, Timesta
 /// A file that somebody may read, and what a client has to know of it before its bytes.
 #[derive(Clone)]
 pub struct Download {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     place: ReadGrant,
-    content: Arc<Content>,
+    pub(super) content: Arc<Content>,
     right: Right,
-    ticket: Option<Spent>,
-    request: Request,
+    pub(super) ticket: Option<Spent>,
+    pub(super) request: Request,
 }
 
 /// How many versions are looked at to find out whether a date stands for one content.
@@ -136,13 +136,13 @@ impl Download {
         match Span::whole(self.content.size_bytes) {
             Some(span) => self.open(span).await,
             None => {
-                self.request.follow_empty(&self.shared, &self.target());
+                self.request.follow_whole(&self.shared, &self.target(), None);
                 Ok(ByteBody::empty())
             }
         }
     }
 
-    fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         Target {
             content: self.content.id,
             size_bytes: self.content.size_bytes,

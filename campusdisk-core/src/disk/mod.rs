@@ -11,6 +11,7 @@ mod chunks;
 mod copy;
 mod delivered;
 mod download;
+mod elsewhere;
 mod feed;
 mod hasher;
 mod intake;

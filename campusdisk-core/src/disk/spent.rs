@@ -22,6 +22,11 @@ impl Spent {
         Self { share, root, client }
     }
 
+    /// Whether every byte has to be paid for.
+    pub(super) fn is_limited(&self) -> bool {
+        self.share.max_downloads.is_some()
+    }
+
     /// Spends a whole download at once, for what is saved without a byte being sent.
     pub(super) async fn whole(&self, shared: &Arc<Shared>) -> Result<()> {
         let size_bytes = match self.share.max_downloads {

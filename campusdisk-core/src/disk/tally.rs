@@ -72,11 +72,11 @@ impl Request {
         body.tallied(move |bytes| delivery.deliver(bytes))
     }
 
-    /// Tells the tracker of a content that has no bytes.
-    pub(super) fn follow_empty(&self, shared: &Shared, target: &Target) {
+    /// Tells the tracker of all bytes at once, as somebody else sends them, or there are none.
+    pub(super) fn follow_whole(&self, shared: &Shared, target: &Target, whole: Option<Span>) {
         let now = shared.now();
         let tracked = self.join(shared, target, now);
-        shared.tracker.report(&tracked, None, true, now);
+        shared.tracker.report(&tracked, whole, true, now);
     }
 
     fn join(&self, shared: &Shared, target: &Target, now: Timestamp) -> Arc<Tracked> {

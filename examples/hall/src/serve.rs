@@ -124,7 +124,7 @@ fn http(
         demo: Demo::new(disk.clone(), records.accounts.clone(), records.catalog.clone()),
     });
     let mut http = HttpParts::with_accounts(disk.clone(), records.accounts.clone())
-        .options(config.http.options())
+        .options(config.http_options())
         .routes(site::routes().layer(Extension(hall)))
         .probe(Arc::new(DatabaseProbe(records.catalog.clone())));
     for store in stores {

@@ -1,4 +1,4 @@
-//! nginx: the peer that downloads and uploads on local disk are measured against.
+//! nginx: the peer that downloads and uploads on local disk are measured against, and the front server of a hall.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,11 @@ use crate::provision::apt::{self, Program};
 use crate::{net, paths};
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
-const PROGRAMS: &[Program] = &[Program::new("nginx", "comparing with nginx", Some("nginx"))];
+const PROGRAMS: &[Program] = &[Program::new(
+    "nginx",
+    "a front server, and comparing with it",
+    Some("nginx"),
+)];
 
 /// Serves `root` with sendfile, and takes PUT and DELETE below `/dav/` into `root/dav`.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ impl Service for Nginx {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Peer
+        Purpose::Tests
     }
 
     fn provision(&self) -> Result<()> {
@@ -63,7 +67,7 @@ impl Service for Nginx {
             || net::http_get(&ready).is_some(),
             || daemon.check_alive(),
         )?;
-        Ok(json!({ "endpoint": endpoint, "root": root, "pid_file": daemon.pid_file() }))
+        Ok(json!({ "endpoint": endpoint, "root": root, "program": program(), "pid_file": daemon.pid_file() }))
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use campusdisk_accounts::AccountsConfig;
-use campusdisk_axum::HttpOptions;
+use campusdisk_axum::{FrontServer, HttpOptions};
 use campusdisk_core::PlacementRule;
 use campusdisk_core::storage::StoreName;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,20 @@ impl Config {
         self.data.join(path)
     }
 
+    /// How the adapter behaves.
+    pub(crate) fn http_options(&self) -> HttpOptions {
+        let options = self.http.options();
+        let Some(prefix) = &self.http.front_server else {
+            return options;
+        };
+        let folder = |(name, settings): (&String, &StoreSettings)| match settings {
+            StoreSettings::Local(local) => Some((StoreName::parse(name).ok()?, self.below_data(&local.path))),
+            _ => None,
+        };
+        let folders = self.stores.iter().filter_map(folder).collect();
+        options.with_front_server(FrontServer::new(prefix, folders))
+    }
+
     /// Checks what can't be seen from one value alone.
     fn check(&self) -> Outcome {
         self.storage.check(&self.stores)?;
@@ -110,6 +124,9 @@ pub(crate) struct HttpSettings {
     pub(crate) max_json_bytes: usize,
     pub(crate) small_body_time_seconds: u64,
     pub(crate) default_list_items: u32,
+    pub(crate) front_server: Option<String>,
+    pub(crate) signed_address_seconds: Option<u64>,
+    pub(crate) elsewhere_from_bytes: u64,
     pub(crate) ready_timeout_ms: u64,
 }
 
@@ -131,10 +148,16 @@ impl Default for HttpSettings {
             max_json_bytes: http.max_json_bytes,
             small_body_time_seconds: http.small_body_time.as_secs(),
             default_list_items: http.default_list_items,
+            front_server: None,
+            signed_address_seconds: None,
+            elsewhere_from_bytes: http.elsewhere_from_bytes,
             ready_timeout_ms: u64::try_from(http.ready_timeout.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
+
+/// The longest that servers of S3 take.
+const MOST_SIGNED_SECONDS: u64 = 7 * 24 * 60 * 60;
 
 impl HttpSettings {
     fn check(&self) -> Outcome {
@@ -157,6 +180,25 @@ impl HttpSettings {
         if self.max_connections == 0 || self.max_connections > tokio::sync::Semaphore::MAX_PERMITS {
             return Err(Failure::new("http.max_connections is at least 1"));
         }
+        let is_prefix = |path: &str| path.starts_with('/') && !path.ends_with('/') && path.bytes().all(plain);
+        if self.front_server.as_deref().is_some_and(|path| !is_prefix(path)) {
+            return Err(Failure::new(
+                "http.front_server is a path such as \"/campusdisk-blobs\": it begins with / and does not end with one",
+            ));
+        }
+        if self.front_server.is_some() && self.trusted_proxies.is_empty() {
+            return Err(Failure::new(
+                "http.front_server needs the front server among http.trusted_proxies: only what comes through it is sent by it",
+            ));
+        }
+        if !self
+            .signed_address_seconds
+            .is_none_or(|seconds| (1..=MOST_SIGNED_SECONDS).contains(&seconds))
+        {
+            return Err(Failure::new(format!(
+                "http.signed_address_seconds is 1 to {MOST_SIGNED_SECONDS}"
+            )));
+        }
         if !(1..=1000).contains(&self.default_list_items) {
             return Err(Failure::new("http.default_list_items is 1 to 1000"));
         }
@@ -177,6 +219,8 @@ impl HttpSettings {
         options.small_body_time = Duration::from_secs(self.small_body_time_seconds);
         options.linger_bytes = self.linger_bytes;
         options.linger_time = Duration::from_millis(self.linger_time_ms);
+        options.signed_address = self.signed_address_seconds.map(Duration::from_secs);
+        options.elsewhere_from_bytes = self.elsewhere_from_bytes;
         options.ready_timeout = Duration::from_millis(self.ready_timeout_ms);
         options
     }

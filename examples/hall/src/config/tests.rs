@@ -337,6 +337,15 @@ fn a_wrong_value_is_named_with_its_key() {
             "http.trusted_proxies",
         ),
         ("[accounts]\ncache_ttl_ms = 5000", "cache_ttl_ms"),
+        (
+            "[http]\nfront_server = \"blobs\"\ntrusted_proxies = [\"127.0.0.1\"]",
+            "http.front_server",
+        ),
+        ("[http]\nfront_server = \"/blobs\"", "http.trusted_proxies"),
+        (
+            "[http]\nsigned_address_seconds = 0",
+            "http.signed_address_seconds",
+        ),
         ("[cache]\nredis_ttl_seconds = 0", "cache.redis_ttl_seconds"),
         ("[cache]\nredis_connections = 65", "cache.redis_connections"),
         ("[log]\nformat = \"xml\"", "xml"),
