@@ -115,6 +115,24 @@ impl RedisChunkCache {
         Ok(memory_health(&said))
     }
 
+    /// Keeps a chunk as [`keep`](ChunkCache::keep) does, but waits until the server has it: for whoever fills the cache and would only overflow the queue.
+    ///
+    /// Fails as silently; [`facts`](Self::facts) counts it.
+    ///
+    /// # Cancel safety
+    /// When dropped, the chunk is on the server or not.
+    pub async fn keep_and_wait(&self, content: ContentId, number: u64, chunk: &Bytes) {
+        let shared = &self.shared;
+        let fits = u64::try_from(chunk.len()).is_ok_and(|bytes| bytes <= shared.options.max_chunk_bytes);
+        match shared.breaker.connections() {
+            Ok(connections) if fits => {
+                let key = shared.keys.key(content, number);
+                shared.write_one(&connections, &key, chunk).await;
+            }
+            _ => shared.counts.dropped_keeps.one(),
+        }
+    }
+
     /// Stops: chunks that wait to be written are dropped, connections are closed, and calls find nothing from now on.
     ///
     /// # Cancel safety
@@ -210,28 +228,25 @@ impl Shared {
     async fn write(&self, mut kept: mpsc::Receiver<Keep>) {
         while let Some(keep) = kept.recv().await {
             match self.breaker.connections() {
-                Ok(connections) => self.write_one(&connections, &keep).await,
+                Ok(connections) => self.write_one(&connections, &keep.key, &keep.chunk).await,
                 Err(_) => self.counts.dropped_keeps.one(),
             }
         }
     }
 
-    async fn write_one(&self, connections: &Arc<Connections>, keep: &Keep) {
-        let Some(value) = Value::of(&keep.key, &keep.chunk) else {
+    async fn write_one(&self, connections: &Arc<Connections>, key: &str, chunk: &[u8]) {
+        let Some(value) = Value::of(key, chunk) else {
             self.counts.dropped_keeps.one();
             return;
         };
         let begun = Instant::now();
         let mut set = redis::cmd("SET");
-        set.arg(&keep.key)
-            .arg(value)
-            .arg("EX")
-            .arg(self.options.ttl.as_secs());
+        set.arg(key).arg(value).arg("EX").arg(self.options.ttl.as_secs());
         match set.exec_async(&mut connections.keep()).await {
             Ok(()) => {
                 connections.succeeded();
                 self.counts.kept.one();
-                self.counts.kept_bytes.more(keep.chunk.len() as u64);
+                self.counts.kept_bytes.more(chunk.len() as u64);
                 self.counts.keep_micros.micros(begun.elapsed());
             }
             Err(error) => {

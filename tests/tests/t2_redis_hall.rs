@@ -71,3 +71,50 @@ async fn a_hall_starts_without_its_redis_and_says_what_is_wrong_with_it() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_warmed_comes_from_redis_from_the_first_download_on() {
+    let server = S3Server::find("versitygw").await;
+    let redis = OwnRedis::start(&["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]).await;
+    let store = server.hall_store(&server.config());
+    let patient = format!("{}redis_answer_limit_ms = 10000\n", cache(&redis.url()));
+    let hall = Hall::start_with(&format!("{store}{patient}")).await;
+    let ada = hall.account("ada");
+    // More pieces than may wait for Redis at once.
+    let bytes = pattern(40 << 20 | 99, 3);
+    let folder = ada.folder(&ada.root().await, "grades").await;
+    let node = ada.put(&folder, "grades.zip", bytes.clone()).await;
+    let said = hall.run(&["prewarm", &folder], "");
+    assert!(said.status.success() && said.out.contains("1 files"), "{said:?}");
+    let hits = async || -> u64 {
+        let stats: String = redis.client().await.ask(&[b"INFO", b"stats"]).await;
+        let hits = stats.lines().find_map(|line| line.strip_prefix("keyspace_hits:"));
+        hits.unwrap().trim().parse().unwrap()
+    };
+    let before = hits().await;
+    let content = format!("/api/v1/nodes/{}/content", node["id"].as_str().unwrap());
+    for (start, end) in [(0, 16 << 20), (16 << 20, 32 << 20), (32 << 20, bytes.len())] {
+        let range = format!("bytes={start}-{}", end - 1);
+        let answer = ada.get_with(&content, &[("range", &range)]).await.expect(206);
+        assert!(answer.body == bytes[start..end]);
+    }
+    assert_eq!(hits().await - before, 41);
+    assert_eq!(
+        hall.run(&["prewarm", &folder], "")
+            .out
+            .matches("0 B read now")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_redis_there_is_nothing_to_warm_and_that_is_said() {
+    let hall = Hall::start().await;
+    let root = hall.account("ada").root().await;
+    let said = hall.run(&["prewarm", &root], "");
+    assert!(
+        !said.status.success() && said.err.contains("cache.redis_url"),
+        "{said:?}"
+    );
+}

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use campusdisk_core::DriveId;
+use campusdisk_core::{DriveId, NodeId};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     /// Shows what the stores hold, moves it and reads it against its hashes, also while the hall runs.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Reads files, and all files below folders, from HDFS or S3 into the cache on Redis ahead of need, also while the hall runs.
+    Prewarm(PrewarmArgs),
     /// Shows what others keep in the mounts, and publishes it in place, also while the hall runs.
     #[command(subcommand)]
     Mount(MountCommand),
@@ -90,6 +92,16 @@ impl ServeArgs {
             ..self.place.overrides()
         }
     }
+}
+
+/// What to read ahead of need.
+#[derive(Debug, Args)]
+pub(crate) struct PrewarmArgs {
+    /// Files and folders, by their ids.
+    #[arg(required = true, value_name = "NODE")]
+    pub(crate) nodes: Vec<NodeId>,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 /// What can be done with accounts.

@@ -50,6 +50,7 @@ async fn run(command: Command) -> Outcome {
         Command::CheckConfig(place) => commands::check_config::run(place.overrides()).await,
         Command::Check(place) => commands::check::run(place.overrides()).await,
         Command::Store(command) => commands::store::run(command).await,
+        Command::Prewarm(args) => commands::prewarm::run(args).await,
         Command::Mount(command) => commands::mount::run(command).await,
     }
 }

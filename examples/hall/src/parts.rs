@@ -136,7 +136,7 @@ pub(crate) async fn check_stores_in_use(config: &Config, records: &Records) -> O
     }
 }
 
-/// Opens the service over its parts. Without `redis` pieces are kept in memory alone, which is enough for whoever serves nobody.
+/// Opens the service over its parts.
 ///
 /// # Errors
 /// When a store belongs to another installation or can't be reached, or one that blobs lie in is missing.
@@ -145,7 +145,7 @@ pub(crate) async fn open_disk(
     records: &Records,
     identity: &AccountsIdentity,
     stores: Vec<Arc<dyn BlobStore>>,
-    redis: Option<Arc<RedisChunkCache>>,
+    cache: Arc<dyn ChunkCache>,
 ) -> Outcome<CampusDisk> {
     check_stores_in_use(config, records).await?;
     let seams = Seams {
@@ -155,7 +155,7 @@ pub(crate) async fn open_disk(
         catalog: records.catalog.clone(),
         identity: Arc::new(identity.clone()),
         events: Arc::new(MemoryEvents::new(config.events.kept)),
-        cache: cache(config, redis),
+        cache,
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         spawner: Arc::new(TokioSpawner),
@@ -163,11 +163,15 @@ pub(crate) async fn open_disk(
     Ok(CampusDisk::open(seams, config.policy.policy()).await?)
 }
 
+/// The cache in memory alone, which is enough for whoever serves nobody.
+pub(crate) fn memory(config: &Config) -> Arc<dyn ChunkCache> {
+    Arc::new(MemoryChunkCache::new(config.cache.memory_bytes))
+}
+
 /// The cache in memory, with that on Redis behind it where there is one.
-fn cache(config: &Config, redis: Option<Arc<RedisChunkCache>>) -> Arc<dyn ChunkCache> {
-    let memory = Arc::new(MemoryChunkCache::new(config.cache.memory_bytes));
+pub(crate) fn cache(config: &Config, redis: Option<Arc<RedisChunkCache>>) -> Arc<dyn ChunkCache> {
     match redis {
-        Some(redis) => Arc::new(TieredCache::new(memory, redis)),
-        None => memory,
+        Some(redis) => Arc::new(TieredCache::new(memory(config), redis)),
+        None => memory(config),
     }
 }

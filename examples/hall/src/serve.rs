@@ -53,7 +53,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(&config).await?;
     let redis = config.cache.open_redis().await?;
-    let disk = parts::open_disk(&config, &records, &identity, stores.clone(), redis.clone()).await?;
+    let cache = parts::cache(&config, redis.clone());
+    let disk = parts::open_disk(&config, &records, &identity, stores.clone(), cache).await?;
     records.accounts.listen(Arc::new(LockHook {
         identity,
         disk: disk.clone(),

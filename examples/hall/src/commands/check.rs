@@ -44,7 +44,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
 async fn check(config: &Config, records: &Records) -> Outcome<u64> {
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(config).await?;
-    let disk = parts::open_disk(config, records, &identity, stores.clone(), None).await?;
+    let cache = parts::memory(config);
+    let disk = parts::open_disk(config, records, &identity, stores.clone(), cache).await?;
     let catalog = &*records.catalog;
     let mut wrong = check_drives(catalog, &disk).await?;
     for store in &stores {

@@ -5,13 +5,15 @@ pub(crate) mod check;
 pub(crate) mod check_config;
 pub(crate) mod demo;
 pub(crate) mod mount;
+pub(crate) mod prewarm;
 pub(crate) mod store;
 pub(crate) mod token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use campusdisk_axum::AccountsIdentity;
-use campusdisk_core::CampusDisk;
+use campusdisk_core::{CampusDisk, ChunkCache};
 
 use crate::config::Config;
 use crate::failure::Outcome;
@@ -26,9 +28,19 @@ async fn with_disk<T>(
     records: &Records,
     work: impl AsyncFnOnce(&CampusDisk) -> Outcome<T>,
 ) -> Outcome<T> {
+    with_disk_and_cache(config, records, parts::memory(config), work).await
+}
+
+/// The same over a cache of the command's own.
+async fn with_disk_and_cache<T>(
+    config: &Config,
+    records: &Records,
+    cache: Arc<dyn ChunkCache>,
+    work: impl AsyncFnOnce(&CampusDisk) -> Outcome<T>,
+) -> Outcome<T> {
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(config).await?;
-    let disk = parts::open_disk(config, records, &identity, stores, None).await?;
+    let disk = parts::open_disk(config, records, &identity, stores, cache).await?;
     let outcome = work(&disk).await;
     disk.shutdown(LIMIT).await;
     outcome
