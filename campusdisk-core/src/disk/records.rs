@@ -96,7 +96,10 @@ impl Shared {
             let records = puts.count() as u64;
             let set = unanswered.insert(set).clone();
             match self.commit(set).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                // A database that is away or full may take them later.
+                Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::LimitExceeded) => {
+                    return Err(error);
+                }
                 answer => {
                     *unanswered = None;
                     answer?;
