@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use campusdisk_tests::wait::until;
 use campusdisk_tests::{Client, Hall, pattern, sha256_hex};
 use serde_json::json;
 
@@ -142,6 +143,63 @@ async fn an_archive_is_resumed_where_it_broke_off_and_not_once_it_is_another() {
     let headers = [("range", "bytes=100-"), ("if-range", tag.as_str())];
     let other = ada.get_with(&path, &headers).await.expect(200);
     assert!(other.header("etag") != tag && other.body.len() > len);
+}
+
+/// How many bytes the large folder has: `CAMPUSDISK_ARCHIVE_MIB`, 64 MiB unless set.
+fn large_bytes() -> usize {
+    let set = std::env::var("CAMPUSDISK_ARCHIVE_MIB").ok();
+    set.and_then(|mib| mib.parse::<usize>().ok()).unwrap_or(64) << 20
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_folder_that_curl_fetches_and_that_is_cut_three_times_is_byte_for_byte_whole() {
+    const FILES: usize = 4;
+    let hall = Hall::start().await;
+    let ada = hall.account("ada");
+    let films = ada.folder(&ada.root().await, "films").await;
+    let bytes = bytes::Bytes::from(pattern(large_bytes() / FILES, 11));
+    for number in 0..FILES {
+        ada.put(&films, &format!("{number}.mkv"), bytes.clone()).await;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let address = ada.url(&format!("/api/v1/nodes/{films}/content"));
+    let curl = |file: &str| {
+        let authorization = format!("authorization: {}", ada.authorization().unwrap());
+        let mut curl = Command::new("curl");
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "-H",
+            &authorization,
+            "-C",
+            "-",
+            "-o",
+            file,
+            &address,
+        ])
+        .current_dir(place.path());
+        curl
+    };
+    let cut = place.path().join("cut.zip");
+    let len = || fs::metadata(&cut).map_or(0, |file| file.len());
+    let mut before = 0;
+    for quarter in 1..=3 {
+        // So slow that it can't be done before it is looked at.
+        let rate = (large_bytes() / 4).to_string();
+        let mut running = curl("cut.zip").args(["--limit-rate", &rate]).spawn().unwrap();
+        let enough = (large_bytes() * quarter / 4) as u64;
+        until("a part of the archive came", async || len() >= enough).await;
+        running.kill().unwrap();
+        assert!(!running.wait().unwrap().success(), "it was in the middle");
+        assert!(len() > before && len() < large_bytes() as u64);
+        before = len();
+    }
+    let rest = curl("cut.zip").status().unwrap();
+    let whole = curl("whole.zip").status().unwrap();
+    assert!(rest.success() && whole.success());
+    run("cmp", &["cut.zip", "whole.zip"], place.path());
+    run("unzip", &["-tq", "cut.zip"], place.path());
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ pub(crate) const FOR_TESTS: &[Program] = &[
     Program::new("setsid", "starting servers", Some("util-linux")),
     Program::new("jar", "archives", Some("openjdk-17-jdk-headless")),
     Program::new("unzip", "archives", Some("unzip")),
+    Program::new("curl", "downloads that are cut", Some("curl")),
     Program::new("7z", "archives", Some("p7zip-full")),
     Program::new("python3", "archives", Some("python3")),
 ];

@@ -46,6 +46,10 @@ const FULL_KILL_ROUNDS: &str = "20";
 const MOVED_ENV: &str = "CAMPUSDISK_MOVED_MIB";
 const FULL_MOVED_MIB: &str = "5120";
 
+/// How large the folder is, in MiB, whose archive is cut and taken up again, in a full run.
+const ARCHIVE_ENV: &str = "CAMPUSDISK_ARCHIVE_MIB";
+const FULL_ARCHIVE_MIB: &str = "5120";
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Everything that is done before work counts as done: licences, each feature alone, packages; writes
@@ -253,7 +257,8 @@ impl Run<'_> {
             .env(FETCH_ENV, built.join("fetch"));
         if self.options.full {
             test.env(KILL_ROUNDS_ENV, FULL_KILL_ROUNDS)
-                .env(MOVED_ENV, FULL_MOVED_MIB);
+                .env(MOVED_ENV, FULL_MOVED_MIB)
+                .env(ARCHIVE_ENV, FULL_ARCHIVE_MIB);
         }
         self.in_scratch(&mut test);
         if tier == Tier::T2 {
