@@ -4,6 +4,7 @@ pub(crate) mod apt;
 pub(crate) mod crates;
 pub(crate) mod go;
 pub(crate) mod maven;
+pub(crate) mod pypi;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! The real servers tests talk to: one file per service, one table of them, one folder of scratch data per clone.
 
+mod dufs;
 mod endpoints;
+mod flask;
 mod hadoop;
 mod hdfs;
 mod hdfs_ha;
@@ -67,7 +69,7 @@ pub(crate) enum Purpose {
 }
 
 /// Every service, in the order they are listed.
-static ALL: [&dyn Service; 9] = [
+static ALL: [&dyn Service; 11] = [
     &hdfs::Hdfs,
     &hdfs_ha::HdfsHa,
     &hdfs_kerberos::HdfsKerberos,
@@ -77,6 +79,8 @@ static ALL: [&dyn Service; 9] = [
     &nginx::Nginx,
     &tusd::Tusd,
     &redis::Redis,
+    &dufs::Dufs,
+    &flask::Flask,
 ];
 
 /// The names of all services.
