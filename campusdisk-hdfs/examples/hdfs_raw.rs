@@ -1,6 +1,8 @@
-//! The bare client as a rival of the store: `hdfs_raw get CONF_DIR PATH` and `hdfs_raw put CONF_DIR PATH FILE`.
+//! The bare client as a rival of the store: `hdfs_raw get CONF_DIR PATH`, `hdfs_raw stream CONF_DIR PATH`, `hdfs_raw put CONF_DIR PATH FILE`
+//! and `hdfs_raw list CONF_DIR FOLDER`.
 //!
-//! Prints MB/s (10^6 bytes). `get` throws away what it reads; `put` has the block size of the store and the replication of the cluster.
+//! Prints MB/s (10^6 bytes). `get` reads ranges of 4 MiB one after the other, `stream` the whole file as one stream, and both throw away what they
+//! read; `put` has the block size of the store and the replication of the cluster. `list` prints length and path of each file below a folder.
 
 use std::fs::File;
 use std::io::Read;
@@ -25,29 +27,48 @@ async fn main() -> Outcome<()> {
         ["get", conf_dir, path] => {
             let client = client(conf_dir)?;
             let started = Instant::now();
-            (get(&client, path).await?, started)
+            (get(&client, path, RANGE_BYTES).await?, started)
         }
+        ["stream", conf_dir, path] => {
+            let client = client(conf_dir)?;
+            let started = Instant::now();
+            (get(&client, path, usize::MAX).await?, started)
+        }
+        ["list", conf_dir, folder] => return list(&client(conf_dir)?, folder).await,
         ["put", conf_dir, path, file] => {
             let (client, file) = (client(conf_dir)?, File::open(file)?);
             let started = Instant::now();
             (put(&client, path, file).await?, started)
         }
-        _ => return Err("hdfs_raw get CONF_DIR PATH | put CONF_DIR PATH FILE".into()),
+        _ => {
+            return Err(
+                "hdfs_raw get|stream CONF_DIR PATH | put CONF_DIR PATH FILE | list CONF_DIR FOLDER".into(),
+            );
+        }
     };
     println!("{:.1}", len_bytes as f64 / 1e6 / started.elapsed().as_secs_f64());
     Ok(())
 }
 
-async fn get(client: &Client, path: &str) -> Outcome<usize> {
+async fn get(client: &Client, path: &str, range_bytes: usize) -> Outcome<usize> {
     let file = client.read(path).await?;
     let len_bytes = file.file_length();
-    for start in (0..len_bytes).step_by(RANGE_BYTES) {
-        let mut range = Box::pin(file.read_range_stream(start, RANGE_BYTES.min(len_bytes - start)));
+    for start in (0..len_bytes).step_by(range_bytes) {
+        let mut range = Box::pin(file.read_range_stream(start, range_bytes.min(len_bytes - start)));
         while let Some(piece) = range.next().await {
             piece?;
         }
     }
     Ok(len_bytes)
+}
+
+async fn list(client: &Client, folder: &str) -> Outcome<()> {
+    for file in client.list_status(folder, true).await? {
+        if !file.isdir {
+            println!("{} {}", file.length, file.path);
+        }
+    }
+    Ok(())
 }
 
 async fn put(client: &Client, path: &str, mut file: File) -> Outcome<usize> {
