@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::Setting;
+use super::comparison::{Comparison, Unit};
 use super::hall::Hall;
 use super::load;
-use super::report::Comparison;
+use super::setting::Setting;
 use crate::{command, paths};
 
 const CLIENTS: &str = "64";
@@ -62,7 +62,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     built.next().context("cargo named no executable of the bench")
 }
 
-pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
+pub(crate) fn measure(setting: &Setting<'_>, hall: &Hall) -> Result<Vec<Comparison>> {
     let bench = &setting.programs.catalog;
     let folder = setting.folder.join("catalog");
     fs::create_dir_all(&folder)?;
@@ -72,14 +72,14 @@ pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>>
     let mut comparisons = vec![
         setting.compare(
             "changes per sync (fsync and fdatasync, counted by strace)",
-            "changes",
+            Unit::Changes,
             8.0,
             (shared, &|| Ok(run("256", "20000", 0)?.sets_per_sync)),
             (alone, &|| Ok(run("1", "2000", 0)?.sets_per_sync)),
         )?,
         setting.compare(
             "changes where each sync takes 5 ms longer",
-            "changes/s",
+            Unit::ChangesPerSecond,
             5.0,
             (shared, &|| Ok(run("256", "20000", DELAY_MICROS)?.sets_per_second)),
             (alone, &|| Ok(run("1", "1000", DELAY_MICROS)?.sets_per_second)),
@@ -92,7 +92,7 @@ pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>>
 }
 
 /// Finished uploads of as many clients, each into a drive of its own.
-fn postgres(setting: &Setting, bench: &Path) -> Result<[Comparison; 2]> {
+fn postgres(setting: &Setting<'_>, bench: &Path) -> Result<[Comparison; 2]> {
     let (mut rates, mut slowest) = (Vec::new(), Vec::new());
     for _ in 0..setting.options.rounds.max(1) {
         let mut run = Command::new(bench);
@@ -105,20 +105,18 @@ fn postgres(setting: &Setting, bench: &Path) -> Result<[Comparison; 2]> {
         slowest.push(next()??);
     }
     let comparisons = [
-        Comparison {
-            name: format!("changes of {CLIENTS} clients in as many drives, on PostgreSQL"),
-            unit: "changes/s",
-            hall: ("hall".to_owned(), rates),
-            rival: ("wanted".to_owned(), vec![POSTGRES_RATE]),
-            least_ratio: 1.0,
-        },
-        Comparison {
-            name: "99 of 100 of these changes answered (a ceiling: the ratio is ceiling to time)".to_owned(),
-            unit: "ms",
-            hall: ("allowed".to_owned(), vec![POSTGRES_LIMIT_MS]),
-            rival: ("hall".to_owned(), slowest),
-            least_ratio: 1.0,
-        },
+        Comparison::with_limit(
+            format!("changes of {CLIENTS} clients in as many drives, on PostgreSQL"),
+            Unit::ChangesPerSecond,
+            POSTGRES_RATE,
+            ("hall", rates),
+        ),
+        Comparison::with_limit(
+            "99 of 100 of these changes answered",
+            Unit::Milliseconds,
+            POSTGRES_LIMIT_MS,
+            ("hall", slowest),
+        ),
     ];
     comparisons
         .iter()
@@ -127,7 +125,7 @@ fn postgres(setting: &Setting, bench: &Path) -> Result<[Comparison; 2]> {
 }
 
 /// Pages of a folder of [`MANY_FILES`] files, as the catalog on each database gives them.
-fn pages_of_many(setting: &Setting, bench: &Path, folder: &Path) -> Result<Vec<Comparison>> {
+fn pages_of_many(setting: &Setting<'_>, bench: &Path, folder: &Path) -> Result<Vec<Comparison>> {
     let mut comparisons = Vec::new();
     for (database, title) in [("sqlite", "SQLite"), ("postgres", "PostgreSQL")] {
         let mut run = Command::new(bench);
@@ -139,16 +137,14 @@ fn pages_of_many(setting: &Setting, bench: &Path, folder: &Path) -> Result<Vec<C
             let [sort, which, milliseconds] = words.as_slice() else {
                 bail!("the bench said: {line}");
             };
-            comparisons.push(Comparison {
-                name: format!(
-                    "99 of 100 of {which} pages of {PAGE_ROWS} by {sort} in a folder of {MANY_FILES} files, on {title} \
-                     (a ceiling: the ratio is ceiling to time)"
+            comparisons.push(Comparison::with_limit(
+                format!(
+                    "99 of 100 of {which} pages of {PAGE_ROWS} by {sort} in a folder of {MANY_FILES} files, on {title}"
                 ),
-                unit: "ms",
-                hall: ("allowed".to_owned(), vec![PAGE_LIMIT_MS]),
-                rival: ("hall".to_owned(), vec![milliseconds.parse()?]),
-                least_ratio: 1.0,
-            });
+                Unit::Milliseconds,
+                PAGE_LIMIT_MS,
+                ("hall", vec![milliseconds.parse()?]),
+            ));
         }
     }
     comparisons
@@ -208,7 +204,7 @@ fn syncs_of(table: &str) -> f64 {
 }
 
 /// Pages of a folder of [`FILES`] files, as a client of the hall gets them.
-fn pages(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
+fn pages(setting: &Setting<'_>, hall: &Hall) -> Result<Vec<Comparison>> {
     let folder = hall.make_folder("large folder")?;
     let children = format!("/api/v1/nodes/{folder}/children");
     fill(setting, hall, &format!("{}{children}", hall.endpoint))?;
@@ -223,15 +219,12 @@ fn pages(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
                 format!("{query}&limit={PAGE_ROWS}&after={middle}"),
             ),
         ] {
-            comparisons.push(Comparison {
-                name: format!(
-                    "{which} of {PAGE_ROWS} by {sort} in a folder of {FILES} files, over HTTP (a ceiling: the ratio is ceiling to time)"
-                ),
-                unit: "ms",
-                hall: ("allowed".to_owned(), vec![PAGE_LIMIT_MS]),
-                rival: ("hall".to_owned(), page_times(hall, &url)?),
-                least_ratio: 1.0,
-            });
+            comparisons.push(Comparison::with_limit(
+                format!("{which} of {PAGE_ROWS} by {sort} in a folder of {FILES} files, over HTTP"),
+                Unit::Milliseconds,
+                PAGE_LIMIT_MS,
+                ("hall", page_times(hall, &url)?),
+            ));
         }
     }
     comparisons
@@ -240,7 +233,7 @@ fn pages(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
     Ok(comparisons)
 }
 
-fn fill(setting: &Setting, hall: &Hall, children: &str) -> Result<()> {
+fn fill(setting: &Setting<'_>, hall: &Hall, children: &str) -> Result<()> {
     let script = setting.folder.join("put.lua");
     let mut made = 0;
     // Each run of wrk makes as many as it can in its time; the names say which run they are of.
@@ -249,7 +242,7 @@ fn fill(setting: &Setting, hall: &Hall, children: &str) -> Result<()> {
             break;
         }
         fs::write(&script, put_script(run))?;
-        made += load::requests(children, hall.authorization(), &script, 5)?;
+        made += load::scripted(children, hall.authorization(), &script, 5)?.requests;
     }
     println!("bench: a folder of {made} files");
     Ok(())

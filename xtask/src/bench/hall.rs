@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::load;
-use crate::services::process::Daemon;
+use crate::services::process::{self, Daemon, Process};
 use crate::{command, net};
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
@@ -24,10 +24,32 @@ pub(crate) struct Hall {
     /// The root of the account's drive.
     pub(crate) root: String,
     stored_in: PathBuf,
+    folder: PathBuf,
     daemon: Daemon,
 }
 
+/// How a hall is set up, where not as it comes.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) hashing: Hashing,
+    /// Where it keeps bytes; without one, in its data folder.
+    pub(crate) store: Option<Store>,
+    /// How much memory it has for pieces of files.
+    pub(crate) cache_bytes: Option<u64>,
+}
+
+/// When a hall hashes what is uploaded.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Hashing {
+    /// While it comes in.
+    #[default]
+    Inline,
+    /// Afterwards.
+    Job,
+}
+
 /// Where a hall keeps bytes, when not in its data folder.
+#[derive(Clone)]
 pub(crate) struct Store {
     /// The section of its configuration.
     pub(crate) section: String,
@@ -36,28 +58,16 @@ pub(crate) struct Store {
 }
 
 impl Hall {
-    /// Starts a hall of its own in `folder`. `hash_inline` says whether it hashes uploads while they come in; without a `store` it keeps
-    /// them in its data folder.
+    /// Starts a hall of its own in `folder`.
     ///
     /// # Errors
     /// When it does not come up.
-    pub(crate) fn start(
-        binary: &Path,
-        folder: &Path,
-        name: &str,
-        hash_inline: bool,
-        store: Option<&Store>,
-    ) -> Result<Self> {
+    pub(crate) fn start(binary: &Path, folder: &Path, name: &str, setup: &Setup) -> Result<Self> {
         let config = folder.join("hall.toml");
         fs::create_dir_all(folder)?;
         let data = folder.join("data");
         let port = net::free_port()?;
-        let hashing = if hash_inline { "inline" } else { "job" };
-        let section = store.map_or("", |store| store.section.as_str());
-        let policy = format!(
-            "[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 500\n{section}"
-        );
-        fs::write(&config, policy)?;
+        fs::write(&config, setup.configuration())?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let daemon = Daemon::new(name, folder)
             .with_args([binary.display().to_string()])
@@ -70,14 +80,7 @@ impl Hall {
                 "--listen".to_owned(),
                 format!("127.0.0.1:{port}"),
             ]);
-        daemon.start()?;
-        let healthz = format!("{endpoint}/healthz");
-        net::wait_ready(
-            "the hall",
-            READY_LIMIT,
-            || net::http_get(&healthz).is_some(),
-            || daemon.check_alive(),
-        )?;
+        serve(&daemon, &endpoint)?;
         let at = [
             "--config",
             &config.display().to_string(),
@@ -100,7 +103,11 @@ impl Hall {
             endpoint,
             authorization: format!("Bearer {}", token.trim()),
             root: String::new(),
-            stored_in: store.map_or_else(|| data.join("blobs"), |store| store.folder.clone()),
+            stored_in: setup
+                .store
+                .as_ref()
+                .map_or_else(|| data.join("blobs"), |store| store.folder.clone()),
+            folder: folder.to_path_buf(),
             daemon,
         };
         let drives: Value = serde_json::from_str(&hall.get("/api/v1/drives")?)?;
@@ -109,16 +116,60 @@ impl Hall {
         Ok(hall)
     }
 
+    /// Stops it and starts it again: what it held in memory is gone.
+    ///
+    /// # Errors
+    /// When it does not come up again.
+    pub(crate) fn restart(&self) -> Result<()> {
+        process::stop_all(&self.folder)?;
+        serve(&self.daemon, &self.endpoint)
+    }
+
+    /// Stops it, so that it takes no memory from what is measured next.
+    ///
+    /// # Errors
+    /// When a process of it does not end.
+    pub(crate) fn stop(self) -> Result<()> {
+        process::stop_all(&self.folder).map(drop)
+    }
+
     /// Puts a file into the drive's root and gives the address of its bytes.
     pub(crate) fn put(&self, name: &str, file: &Path) -> Result<String> {
-        let url = format!("{}/api/v1/nodes/{}/children/{name}", self.endpoint, self.root);
+        self.put_into(&self.root, name, file)
+    }
+
+    /// Puts a file into a folder and gives the address of its bytes.
+    pub(crate) fn put_into(&self, folder: &str, name: &str, file: &Path) -> Result<String> {
+        let url = format!("{}/api/v1/nodes/{folder}/children/{name}", self.endpoint);
         load::upload("PUT", &url, self.authorization(), &[], file, "201")?;
         let node: Value = serde_json::from_str(&load::body_of("GET", &url, self.authorization())?)?;
         let id = node
             .get("id")
             .and_then(Value::as_str)
             .context("the hall named no node")?;
-        Ok(format!("{}/api/v1/nodes/{id}/content", self.endpoint))
+        Ok(self.content(id))
+    }
+
+    /// The address of a node's bytes.
+    pub(crate) fn content(&self, node: &str) -> String {
+        format!("{}/api/v1/nodes/{node}/content", self.endpoint)
+    }
+
+    /// The nodes in a folder, by their names.
+    pub(crate) fn children(&self, folder: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/api/v1/nodes/{folder}/children?limit=1000{after}");
+            let page: Value = serde_json::from_str(&self.get(&path)?)?;
+            let items = page.get("items").and_then(Value::as_array);
+            let ids = items.context("a page without items")?.iter();
+            found.extend(ids.filter_map(|node| Some(node.get("id")?.as_str()?.to_owned())));
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) => after = format!("&after={next}"),
+                None => return Ok(found),
+            }
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<String> {
@@ -155,17 +206,63 @@ impl Hall {
         Some(&self.authorization)
     }
 
-    /// The most memory that it ever had resident, in MB.
+    /// What signs in without the word before it.
+    pub(crate) fn token(&self) -> &str {
+        self.authorization
+            .strip_prefix("Bearer ")
+            .unwrap_or(&self.authorization)
+    }
+
+    /// The most memory that it had resident since it started or was last told to [forget](Self::forget_peak) it, in MB.
     pub(crate) fn peak_megabytes(&self) -> Result<f64> {
-        let process = crate::services::process::Process::from_pid_file(&self.daemon.pid_file());
-        let pid = process.context("the hall has no pid file")?.pid;
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line
             .and_then(|line| line.trim().strip_suffix("kB"))
             .context("no VmHWM")?;
         Ok(kib.trim().parse::<f64>()? * 1024.0 / 1e6)
     }
+
+    /// Lets the peak of its memory begin anew, at what it has now.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        // As proc(5) says: 5 resets the peak of the resident set.
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.pid()?), "5")?)
+    }
+
+    fn pid(&self) -> Result<u32> {
+        let process = Process::from_pid_file(&self.daemon.pid_file());
+        Ok(process.context("the hall has no pid file")?.pid)
+    }
+}
+
+impl Setup {
+    fn configuration(&self) -> String {
+        let hashing = match self.hashing {
+            Hashing::Inline => "inline",
+            Hashing::Job => "job",
+        };
+        let mut text =
+            format!("[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 500\n");
+        if let Some(bytes) = self.cache_bytes {
+            text.push_str(&format!("[cache]\nmemory_bytes = {bytes}\n"));
+        }
+        if let Some(store) = &self.store {
+            text.push_str(&store.section);
+        }
+        text
+    }
+}
+
+fn serve(daemon: &Daemon, endpoint: &str) -> Result<()> {
+    daemon.start()?;
+    let healthz = format!("{endpoint}/healthz");
+    net::wait_ready(
+        "the hall",
+        READY_LIMIT,
+        || net::http_get(&healthz).is_some(),
+        || daemon.check_alive(),
+    )?;
+    Ok(())
 }
 
 /// Runs a command with `input` on its standard input.

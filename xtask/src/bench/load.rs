@@ -73,27 +73,38 @@ pub(crate) fn figure(program: &mut Command) -> Result<f64> {
 
 /// What many connections got in all.
 pub(crate) struct Load {
+    pub(crate) requests: u64,
     pub(crate) requests_per_second: f64,
     pub(crate) megabytes_per_second: f64,
 }
 
 /// GETs of one URL by 64 connections for so many seconds. Any answer but 2xx is a failed measure.
 pub(crate) fn many(url: &str, authorization: Option<&str>, seconds: u64) -> Result<Load> {
-    let said = wrk(url, authorization, seconds, None)?;
-    Ok(Load {
-        requests_per_second: after(&said, "Requests/sec:")?.parse()?,
-        megabytes_per_second: scaled(after(&said, "Transfer/sec:")?)? / 1e6,
-    })
+    Load::parse(&wrk(url, authorization, seconds, None)?)
 }
 
-/// Requests as `script` makes them, by 64 connections for so many seconds: how many were answered, each with 2xx.
-pub(crate) fn requests(url: &str, authorization: Option<&str>, script: &Path, seconds: u64) -> Result<u64> {
-    let said = wrk(url, authorization, seconds, Some(script))?;
-    let count = said
-        .lines()
-        .find_map(|line| line.trim().split_once(" requests in "));
-    let (count, _) = count.with_context(|| format!("wrk said no count: {said}"))?;
-    Ok(count.parse()?)
+/// Requests a second, else as [`many`].
+pub(crate) fn request_rate(url: &str, authorization: Option<&str>, seconds: u64) -> Result<f64> {
+    Ok(many(url, authorization, seconds)?.requests_per_second)
+}
+
+/// Requests as `script` makes them, by 64 connections for so many seconds. Any answer but 2xx is a failed measure.
+pub(crate) fn scripted(url: &str, authorization: Option<&str>, script: &Path, seconds: u64) -> Result<Load> {
+    Load::parse(&wrk(url, authorization, seconds, Some(script))?)
+}
+
+impl Load {
+    fn parse(said: &str) -> Result<Self> {
+        let count = said
+            .lines()
+            .find_map(|line| line.trim().split_once(" requests in "));
+        let (count, _) = count.with_context(|| format!("wrk said no count: {said}"))?;
+        Ok(Self {
+            requests: count.parse()?,
+            requests_per_second: after(said, "Requests/sec:")?.parse()?,
+            megabytes_per_second: scaled(after(said, "Transfer/sec:")?)? / 1e6,
+        })
+    }
 }
 
 fn wrk(url: &str, authorization: Option<&str>, seconds: u64, script: Option<&Path>) -> Result<String> {
@@ -215,6 +226,15 @@ mod tests {
         assert_eq!(scaled("1.50KB").unwrap(), 1536.0);
         assert_eq!(scaled("2.00GB").unwrap(), 2_147_483_648.0);
         assert!(scaled("2.00TB").is_err());
+    }
+
+    #[test]
+    fn what_wrk_says_is_read() {
+        let said = "Running 1s test @ http://127.0.0.1:1/\n  2 threads and 64 connections\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n  \
+                    93164 requests in 1.10s, 379.83MB read\nRequests/sec:  84689.58\nTransfer/sec:    345.29MB\n";
+        let load = Load::parse(said).unwrap();
+        assert_eq!((load.requests, load.requests_per_second), (93_164, 84_689.58));
+        assert!((load.megabytes_per_second - 362.06).abs() < 0.01);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) struct Programs {
     pub(crate) catalog: PathBuf,
     pub(crate) hdfs_raw: PathBuf,
     pub(crate) s3_raw: PathBuf,
+    pub(crate) fetch: PathBuf,
 }
 
 impl Programs {
@@ -31,6 +32,7 @@ impl Programs {
             catalog: PathBuf::new(),
             hdfs_raw: examples.join("hdfs_raw"),
             s3_raw: examples.join("s3_raw"),
+            fetch: paths::target()?.join("release/fetch"),
         };
         if parts.contains(&Part::Catalog) {
             programs.catalog = catalog::build()?;
@@ -43,6 +45,9 @@ impl Programs {
         }
         if parts.contains(&Part::S3) {
             build(&["--package", "campusdisk-s3", "--example", "s3_raw"], "s3_raw")?;
+        }
+        if parts.contains(&Part::Fetch) {
+            build(&["--package", "fetch"], "fetch")?;
         }
         Ok(programs)
     }

@@ -1,134 +1,124 @@
-//! The table of ratios.
+//! `docs/benchmarks.md`: a section with a table and a picture for each part, replaced when that part is measured.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::Options;
+use super::comparison::{Comparison, spread};
+use super::{Options, Part, plot};
 use crate::{command, paths};
 
-/// The hall and a rival at the same work.
-pub(crate) struct Comparison {
-    pub(crate) name: String,
-    pub(crate) unit: &'static str,
-    pub(crate) hall: (String, Vec<f64>),
-    pub(crate) rival: (String, Vec<f64>),
-    pub(crate) least_ratio: f64,
+/// What one part came to.
+pub(crate) struct Report<'a> {
+    pub(crate) part: Part,
+    pub(crate) comparisons: &'a [Comparison],
+    /// The servers that ran, with their versions.
+    pub(crate) peers: &'a [String],
+    pub(crate) options: &'a Options,
 }
 
-pub(crate) struct Report {
-    pub(crate) comparisons: Vec<Comparison>,
-    pub(crate) peers: Vec<String>,
-    pub(crate) options: Options,
-}
-
-impl Comparison {
-    fn ratio(&self) -> f64 {
-        median(&self.hall.1) / median(&self.rival.1)
-    }
-
-    fn verdict(&self) -> &'static str {
-        if self.ratio() >= self.least_ratio {
-            "reached"
-        } else {
-            "missed"
-        }
-    }
-
-    pub(crate) fn line(&self) -> String {
-        format!(
-            "{}: {} {} : {} {} = {:.2} (at least {:.2}: {})",
-            self.name,
-            self.hall.0,
-            spread(&self.hall.1),
-            self.rival.0,
-            spread(&self.rival.1),
-            self.ratio(),
-            self.least_ratio,
-            self.verdict()
-        )
-    }
-}
-
-impl Report {
-    pub(crate) fn print(&self) {
-        self.comparisons
-            .iter()
-            .for_each(|comparison| println!("{}", comparison.line()));
-    }
-
-    /// Writes `docs/benchmarks.md`, leaving what stands below its mark.
+impl Report<'_> {
+    /// Writes the part's section and its picture, and leaves the other parts' and what stands below the mark.
+    ///
+    /// # Errors
+    /// When a file can't be written.
     pub(crate) fn write(&self) -> Result<()> {
-        let path = paths::clone_root().join("docs/benchmarks.md");
+        let docs = paths::clone_root().join("docs");
+        let pictures = docs.join("benchmarks");
+        fs::create_dir_all(&pictures).with_context(|| format!("make {}", pictures.display()))?;
+        let name = self.part.word();
+        fs::write(
+            pictures.join(format!("{name}.svg")),
+            plot::svg(self.part.title(), self.comparisons)?,
+        )?;
+        let path = docs.join("benchmarks.md");
         let old = fs::read_to_string(&path).unwrap_or_default();
-        let kept = old.split_once(MARK).map_or("", |(_, kept)| kept);
-        fs::write(&path, format!("{}{MARK}{kept}", self.text()?))?;
-        println!("written to docs/benchmarks.md");
+        let order: Vec<String> = Part::all().map(Part::word).collect();
+        fs::write(&path, replaced(&old, &order, &name, &self.section()?))?;
+        println!("written to docs/benchmarks.md: {name}");
         Ok(())
     }
 
-    fn text(&self) -> Result<String> {
-        let commit = command::output_of(
-            std::process::Command::new("git")
-                .args(["describe", "--always", "--dirty"])
-                .current_dir(paths::clone_root()),
-        )?;
+    fn section(&self) -> Result<String> {
+        let said = |command: &mut Command| command::output_of(command.current_dir(paths::clone_root()));
+        let commit = said(Command::new("git").args(["describe", "--always", "--dirty"]))?;
+        let date = said(Command::new("date").args(["--utc", "+%F"]))?;
+        let name = self.part.word();
         let mut text = format!(
-            "# Benchmarks\n\nWritten by `cargo xtask bench`. Medians [least–most] of {} alternating rounds in one run; the large file has {} MiB. \
-             Client, hall and rival share the machine, so ratios carry and absolute figures do not.\n\n\
-             * commit {}\n* {}\n* {}\n\n\
-             | work | hall | rival | ratio | at least | |\n|---|---|---|---|---|---|\n",
+            "## {}\n\nMedians [least–most] of {} alternating rounds of `cargo xtask bench {name}`; the large file has {} MiB, and each \
+             round of many connections takes {} s.\n\n* commit {}, {}\n* {}\n",
+            self.part.title(),
             self.options.rounds,
             self.options.large_mib,
+            self.options.seconds,
             commit.trim(),
+            date.trim(),
             machine(),
-            self.peers.join(", "),
         );
-        for comparison in &self.comparisons {
-            writeln!(
-                text,
-                "| {} | {}: {} {} | {}: {} {} | **{:.2}** | {:.2} | {} |",
-                comparison.name,
-                comparison.hall.0,
-                spread(&comparison.hall.1),
-                comparison.unit,
-                comparison.rival.0,
-                spread(&comparison.rival.1),
-                comparison.unit,
-                comparison.ratio(),
-                comparison.least_ratio,
-                comparison.verdict()
-            )?;
+        if !self.peers.is_empty() {
+            writeln!(text, "* {}", self.peers.join(", "))?;
+        }
+        write!(
+            text,
+            "\n![The ratios of the table below](benchmarks/{name}.svg)\n\n\
+             | work | hall | rival | ratio | at least | |\n|---|---|---|---|---|---|\n"
+        )?;
+        for comparison in self.comparisons {
+            text.push_str(&row(comparison)?);
         }
         text.push('\n');
         Ok(text)
     }
 }
 
+fn row(comparison: &Comparison) -> Result<String> {
+    let unit = comparison.unit.word();
+    let mut text = String::new();
+    writeln!(
+        text,
+        "| {} | {}: {} {unit} | {}: {} {unit} | **{:.2}** | {} | {} |",
+        comparison.name,
+        comparison.hall.0,
+        spread(&comparison.hall.1),
+        comparison.rival.0,
+        spread(&comparison.rival.1),
+        comparison.ratio(),
+        comparison.bar(),
+        comparison.verdict().word()
+    )?;
+    Ok(text)
+}
+
+const INTRODUCTION: &str = "# Benchmarks\n\n\
+    Written by `cargo xtask bench --write`, part by part, each with the commit it was measured at. Client, hall and rival share the machine \
+    and take turns in one run, so ratios carry and absolute figures do not. A ratio is the hall's figure to the rival's; of times and of memory \
+    it is the rival's to the hall's, so that more is better everywhere. A row without a figure under *at least* is there to be known.\n\n";
+
+/// Begins the section of a part.
+const BEGINS: &str = "<!-- measured: ";
+
 /// What is below this line was written by hand and stays.
 const MARK: &str = "<!-- below: written by hand -->\n";
 
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn spread(values: &[f64]) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    let middle = median(values);
-    // Three digits tell.
-    let decimals = match middle {
-        ..10.0 => 2,
-        ..100.0 => 1,
-        _ => 0,
-    };
-    if values.len() < 2 {
-        return format!("{middle:.decimals$}");
+/// The document with another section of the part `name`; `order` is that of the sections.
+fn replaced(old: &str, order: &[String], name: &str, section: &str) -> String {
+    let (written, kept) = old.split_once(MARK).unwrap_or((old, ""));
+    let sections = written.split(BEGINS).skip(1);
+    let mut sections: BTreeMap<&str, &str> = sections
+        .filter_map(|section| section.split_once(" -->\n"))
+        .collect();
+    sections.insert(name, section);
+    let mut text = INTRODUCTION.to_owned();
+    for name in order {
+        if let Some(section) = sections.get(name.as_str()) {
+            text.extend([BEGINS, name, " -->\n", section]);
+        }
     }
-    format!("{middle:.decimals$} [{least:.decimals$}–{most:.decimals$}]")
+    text.extend([MARK, kept]);
+    text
 }
 
 /// Processor, cores, memory and kernel.
@@ -157,10 +147,33 @@ fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::comparison::Unit;
+
+    fn order() -> Vec<String> {
+        ["downloads", "uploads", "s3"].map(str::to_owned).to_vec()
+    }
 
     #[test]
-    fn the_median_is_the_middle_one() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), "2.00 [1.00–3.00]");
+    fn a_section_is_replaced_and_the_others_and_the_handwritten_rest_stay() {
+        let first = replaced("", &order(), "s3", "## S3\n\n");
+        let second = replaced(&format!("{first}by hand\n"), &order(), "downloads", "## Old\n\n");
+        let third = replaced(&second, &order(), "downloads", "## New\n\n");
+        let sections = "<!-- measured: downloads -->\n## New\n\n<!-- measured: s3 -->\n## S3\n\n";
+        assert_eq!(third, format!("{INTRODUCTION}{sections}{MARK}by hand\n"));
+    }
+
+    #[test]
+    fn a_row_without_a_bar_says_so() {
+        let comparison = Comparison {
+            name: "work".to_owned(),
+            unit: Unit::MegabytesPerSecond,
+            hall: ("hall".to_owned(), vec![300.0]),
+            rival: ("rival".to_owned(), vec![150.0]),
+            least_ratio: None,
+        };
+        assert_eq!(
+            row(&comparison).unwrap(),
+            "| work | hall: 300 MB/s | rival: 150 MB/s | **2.00** | – | – |\n"
+        );
     }
 }

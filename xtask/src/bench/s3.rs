@@ -1,24 +1,29 @@
-//! Files on an S3 server, beside nginx as its proxy, and the bare client.
+//! Files on an S3 server, beside nginx as its proxy, the bare client, and the server itself.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::hall::{Hall, Store};
-use super::report::Comparison;
-use super::{Setting, downloads, load, room, uploads};
-use crate::{command, services};
-
-const RIVALS_KEY: &str = "bench-rivals";
+use super::comparison::{Comparison, Unit};
+use super::hall::{Hall, Setup};
+use super::s3_bucket::Bucket;
+use super::setting::Setting;
+use super::{downloads, load, room, s3_far, uploads};
+use crate::services;
 
 pub(crate) fn measure(setting: &Setting<'_>) -> Result<Vec<Comparison>> {
-    let bucket = Bucket::of(setting)?;
-    let folder = setting.bed.folder("hall-s3")?;
-    let hall = Hall::start(&setting.programs.hall, &folder, "s3", true, Some(&bucket.store()))?;
+    let bucket = Bucket::of_versitygw(setting)?;
+    let setup = Setup {
+        store: Some(bucket.store("bench", "")),
+        ..Setup::default()
+    };
+    let hall = setting.start_hall("s3", &setup)?;
     let file = downloads::large(setting)?;
     let mut comparisons = download(setting, &bucket, &hall, &file)?;
     comparisons.push(upload(setting, &bucket, &hall, &file)?);
+    hall.stop()?;
+    comparisons.push(s3_far::measure(setting, &bucket)?);
+    comparisons.push(small_and_hot(setting)?);
     Ok(comparisons)
 }
 
@@ -26,8 +31,8 @@ fn download(setting: &Setting<'_>, bucket: &Bucket, hall: &Hall, file: &Path) ->
     let url = hall.put("large", file)?;
     bucket.raw("put", Some(file))?;
     let proxy = services::s3_proxy(&setting.bed.folder("nginx-proxy")?, &bucket.endpoint)?;
-    let signed = bucket.said("sign", None)?;
-    let path = signed.trim().strip_prefix(&bucket.endpoint);
+    let signed = bucket.signed()?;
+    let path = signed.strip_prefix(&bucket.endpoint);
     let path = path.with_context(|| format!("signed for another server: {signed}"))?;
     let bytes = setting.large_bytes();
     let ours = || load::download(&url, hall.authorization(), bytes);
@@ -37,16 +42,19 @@ fn download(setting: &Setting<'_>, bucket: &Bucket, hall: &Hall, file: &Path) ->
     ours()?;
     buffered()?;
     let comparisons = setting.compare_all(
-        "download of 1 GiB from S3, one curl",
-        "MB/s",
+        &format!("download of {} from S3, one curl", setting.large_name()),
+        Unit::MegabytesPerSecond,
         ("hall", &ours),
         &[
-            (0.9, ("nginx proxy_pass, 64 buffers of 256 KiB", &buffered)),
-            (2.0, ("nginx proxy_pass, buffering off", &unbuffered)),
-            (0.65, ("bare object_store, one GET", &|| bucket.raw("get", None))),
+            (Some(1.1), ("nginx proxy_pass, 64 buffers of 256 KiB", &buffered)),
+            (Some(2.0), ("nginx proxy_pass, buffering off", &unbuffered)),
+            (
+                Some(0.65),
+                ("bare object_store, one GET", &|| bucket.raw("get", None)),
+            ),
         ],
     );
-    bucket.said("delete", None)?;
+    bucket.delete()?;
     comparisons
 }
 
@@ -54,81 +62,37 @@ fn upload(setting: &Setting<'_>, bucket: &Bucket, hall: &Hall, file: &Path) -> R
     let digest = uploads::sha256(file)?;
     let bare = || {
         room::measured(&bucket.folder, &|| bucket.raw("put", Some(file)), &|| {
-            bucket.said("delete", None).map(drop)
+            bucket.delete()
         })
     };
     setting.compare(
-        "upload of 1 GiB to S3, one tus PATCH, hashed",
-        "MB/s",
+        &format!("upload of {} to S3, one tus PATCH, hashed", setting.large_name()),
+        Unit::MegabytesPerSecond,
         0.9,
         ("hall", &|| uploads::hall_patch(setting, hall, file, &digest)),
         ("bare object_store, multipart with the same parts", &bare),
     )
 }
 
-/// The bucket, and how rivals use it.
-struct Bucket {
-    endpoint: String,
-    name: String,
-    region: String,
-    access_key: String,
-    secret_key: String,
-    folder: PathBuf,
-    raw: PathBuf,
-}
-
-impl Bucket {
-    fn of(setting: &Setting<'_>) -> Result<Self> {
-        let found = |field| setting.endpoint(&format!("/s3/versitygw/{field}"));
-        Ok(Self {
-            endpoint: found("endpoint")?,
-            name: found("bucket")?,
-            region: found("region")?,
-            access_key: found("access_key")?,
-            secret_key: found("secret_key")?,
-            folder: found("data")?.into(),
-            raw: setting.programs.s3_raw.clone(),
-        })
-    }
-
-    fn store(&self) -> Store {
-        let settings = [
-            ("kind", "s3"),
-            ("bucket", &self.name),
-            ("prefix", "bench"),
-            ("endpoint", &self.endpoint),
-            ("region", &self.region),
-            ("access_key_id", &self.access_key),
-            ("secret_access_key", &self.secret_key),
-        ];
-        let lines: String = settings
-            .iter()
-            .map(|(key, value)| format!("{key} = \"{value}\"\n"))
-            .collect();
-        Store {
-            section: format!("[stores.primary]\n{lines}allow_http = true\n"),
-            folder: self.folder.clone(),
-        }
-    }
-
-    /// MB/s of the bare client.
-    fn raw(&self, verb: &str, file: Option<&Path>) -> Result<f64> {
-        load::figure(&mut self.command(verb, file))
-    }
-
-    fn said(&self, verb: &str, file: Option<&Path>) -> Result<String> {
-        command::output_of(&mut self.command(verb, file))
-    }
-
-    fn command(&self, verb: &str, file: Option<&Path>) -> Command {
-        let mut raw = Command::new(&self.raw);
-        raw.args([verb, RIVALS_KEY])
-            .args(file)
-            .env("AWS_ENDPOINT", &self.endpoint)
-            .env("AWS_BUCKET", &self.name)
-            .env("AWS_REGION", &self.region)
-            .env("AWS_ACCESS_KEY_ID", &self.access_key)
-            .env("AWS_SECRET_ACCESS_KEY", &self.secret_key);
-        raw
-    }
+/// A small file again and again, beside the server that keeps it.
+fn small_and_hot(setting: &Setting<'_>) -> Result<Comparison> {
+    let bucket = Bucket::of_radosgw(setting)?;
+    let setup = Setup {
+        store: Some(bucket.store("bench", "")),
+        ..Setup::default()
+    };
+    let hall = setting.start_hall("radosgw", &setup)?;
+    let file = downloads::file(setting, "small", 4 << 10)?;
+    let url = hall.put("small", &file)?;
+    bucket.raw("put", Some(&file))?;
+    let signed = bucket.signed()?;
+    let rate = |url: &str, authorization| load::request_rate(url, authorization, setting.options.seconds);
+    rate(&url, hall.authorization())?;
+    setting.compare(
+        "downloads of 4 KiB again, 64 connections",
+        Unit::RequestsPerSecond,
+        20.0,
+        ("hall, radosgw", &|| rate(&url, hall.authorization())),
+        ("radosgw, a signed address", &|| rate(&signed, None)),
+    )
 }

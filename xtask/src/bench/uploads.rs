@@ -6,12 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::Setting;
-use super::downloads;
-use super::hall::Hall;
-use super::load;
-use super::report::Comparison;
-use super::room;
+use super::comparison::{Comparison, Unit};
+use super::hall::{Hall, Hashing, Setup};
+use super::setting::Setting;
+use super::{downloads, load, room};
 use crate::{command, net};
 
 const TUS: &str = "Tus-Resumable: 1.0.0";
@@ -20,48 +18,52 @@ const HASH_LIMIT: Duration = Duration::from_secs(60);
 /// The most memory that the hall may have had resident after all of this.
 const MOST_MEGABYTES: f64 = 150.0;
 
-pub(crate) fn measure(setting: &Setting, hall: &Hall) -> Result<Vec<Comparison>> {
+pub(crate) fn measure(setting: &Setting<'_>, hall: &Hall) -> Result<Vec<Comparison>> {
+    // What it held in memory for another part does not count here.
+    hall.restart()?;
     let file = downloads::large(setting)?;
     let digest = sha256(&file)?;
-    let late_folder = setting.bed.folder("hall-late")?;
-    let late = Hall::start(&setting.programs.hall, &late_folder, "late", false, None)?;
+    let late = setting.start_hall(
+        "late",
+        &Setup {
+            hashing: Hashing::Job,
+            ..Setup::default()
+        },
+    )?;
     let tusd = || tusd_patch(setting, &file);
     let ours = || hall_patch(setting, hall, &file, &digest);
     let unhashed = || hall_patch(setting, &late, &file, &digest);
-    let mut comparisons = vec![
-        setting.compare(
-            "upload of 1 GiB, one tus PATCH, hashed and synced",
-            "MB/s",
-            0.6,
-            ("hall", &ours),
-            ("tusd, neither hashed nor synced", &tusd),
-        )?,
-        setting.compare(
-            "upload of 1 GiB, one tus PATCH, hashed and synced",
-            "MB/s",
-            0.85,
-            ("hall", &ours),
-            ("nginx DAV PUT, neither hashed nor synced", &|| {
-                nginx_put(setting, &file)
-            }),
-        )?,
-        setting.compare(
-            "upload of 1 GiB, one tus PATCH, hashing left to a job",
-            "MB/s",
-            1.2,
-            ("hall, policy.hashing = \"job\"", &unhashed),
-            ("tusd", &tusd),
-        )?,
-    ];
+    let size = setting.large_name();
+    let mut comparisons = setting.compare_all(
+        &format!("upload of {size}, one tus PATCH, hashed and synced"),
+        Unit::MegabytesPerSecond,
+        ("hall", &ours),
+        &[
+            (Some(0.75), ("tusd, neither hashed nor synced", &tusd)),
+            (
+                Some(1.0),
+                ("nginx DAV PUT, neither hashed nor synced", &|| {
+                    nginx_put(setting, &file)
+                }),
+            ),
+        ],
+    )?;
+    comparisons.push(setting.compare(
+        &format!("upload of {size}, one tus PATCH, hashing left to a job"),
+        Unit::MegabytesPerSecond,
+        1.2,
+        ("hall, policy.hashing = \"job\"", &unhashed),
+        ("tusd", &tusd),
+    )?);
     for (name, hall) in [("hall", hall), ("hall, hashing by a job", &late)] {
-        let peak = hall.peak_megabytes()?;
-        comparisons.push(Comparison {
-            name: "resident memory at its peak, after all of the above (a ceiling: the ratio is ceiling to peak)".to_owned(),
-            unit: "MB",
-            hall: ("allowed".to_owned(), vec![MOST_MEGABYTES]),
-            rival: (name.to_owned(), vec![peak]),
-            least_ratio: 1.0,
-        });
+        let comparison = Comparison::with_limit(
+            "resident memory at its peak, after all of the above",
+            Unit::Megabytes,
+            MOST_MEGABYTES,
+            (name, vec![hall.peak_megabytes()?]),
+        );
+        println!("{}", comparison.line());
+        comparisons.push(comparison);
     }
     Ok(comparisons)
 }
@@ -73,7 +75,7 @@ pub(crate) fn sha256(file: &Path) -> Result<String> {
 }
 
 /// MB/s of one upload by tus, whose file is looked at and taken away.
-pub(crate) fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &str) -> Result<f64> {
+pub(crate) fn hall_patch(setting: &Setting<'_>, hall: &Hall, file: &Path, digest: &str) -> Result<f64> {
     let before_bytes = room::used_bytes(hall.stored_in())?;
     let length = format!("Upload-Length: {}", setting.large_bytes());
     // The word "upload" in base 64.
@@ -110,7 +112,7 @@ pub(crate) fn hall_patch(setting: &Setting, hall: &Hall, file: &Path, digest: &s
     Ok(speed)
 }
 
-fn tusd_patch(setting: &Setting, file: &Path) -> Result<f64> {
+fn tusd_patch(setting: &Setting<'_>, file: &Path) -> Result<f64> {
     let length = format!("Upload-Length: {}", setting.large_bytes());
     let created = load::headers_of(
         "POST",
@@ -130,7 +132,7 @@ const PATCH_HEADERS: [&str; 3] = [
     "Content-Type: application/offset+octet-stream",
 ];
 
-fn nginx_put(setting: &Setting, file: &Path) -> Result<f64> {
+fn nginx_put(setting: &Setting<'_>, file: &Path) -> Result<f64> {
     let url = format!("{}/dav/upload", setting.endpoint("/nginx/endpoint")?);
     let speed = load::upload("PUT", &url, None, &[], file, "201")?;
     load::headers_of("DELETE", &url, None, &[])?;
