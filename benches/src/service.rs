@@ -79,7 +79,16 @@ impl Service {
     pub async fn remove(&self, node: NodeId) -> Result<()> {
         self.desk.trash(node, None).await?;
         self.desk.purge(node).await?;
-        self.disk.sweep().await.map(drop)
+        let (mut condemned, mut deleted) = (0, 0);
+        // A sweep deletes what was condemned in a millisecond before it.
+        loop {
+            let swept = self.disk.sweep().await?;
+            condemned += swept.condemned;
+            deleted += swept.deleted;
+            if deleted >= condemned {
+                return Ok(());
+            }
+        }
     }
 
     /// Puts a file of `len_bytes` bytes in one go.
