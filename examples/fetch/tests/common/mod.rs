@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     reason = "each test file uses what it needs, and ends where it can't go on"
 )]
@@ -11,7 +12,7 @@ mod server;
 
 use std::time::Duration;
 
-pub use self::command::{Fetch, Said, signal};
+pub use self::command::{Fetch, signal};
 pub use self::server::{Answer, Asked, File, Server};
 
 /// How long anything may take before a test counts as hanging.
