@@ -1,8 +1,11 @@
 //! One connection of a download: takes a span, asks for it, writes what comes, and again.
 
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::Response;
 
 use crate::client::Client;
@@ -10,7 +13,7 @@ use crate::error::{Error, Trouble};
 use crate::first::check_encoding;
 use crate::headers::{ContentRange, text};
 use crate::job::{Job, Next};
-use crate::pour::Pour;
+use crate::pour::{LONGEST_HOLD, Pour};
 use crate::spans::Span;
 
 /// The first span of a connection, whose speed nobody knows, and the shortest one.
@@ -72,11 +75,7 @@ async fn download(job: &Job, connection: usize, span: Span) -> Result<(), Troubl
     let mut pour = Pour::new(job.part.file(), span.start);
     let outcome = receive(job, connection, sent.len(), answer, &mut pour).await;
     // What came is kept also when no more does.
-    let written = pour
-        .finish()
-        .await
-        .map_err(|error| Error::file("write", job.part.path(), error))?;
-    job.wrote(connection, written);
+    note_written(job, connection, pour.finish().await)?;
     outcome
 }
 
@@ -89,31 +88,60 @@ async fn receive(
 ) -> Result<(), Trouble> {
     let mut left = sent_bytes;
     loop {
-        let piece = tokio::select! {
-            () = job.halt.come() => return Ok(()),
-            piece = job.client.next(&mut answer) => piece?,
-        };
-        let Some(mut piece) = piece else {
-            let came = sent_bytes - left;
-            return match left {
-                0 => Ok(()),
-                _ => Err(Trouble::passing(format!("it sent {came} of {sent_bytes} bytes"))),
-            };
+        let mut piece = match next(job, connection, &mut answer, pour).await? {
+            Came::Bytes(piece) => piece,
+            Came::End if left > 0 => {
+                let came = sent_bytes - left;
+                return Err(Trouble::passing(format!("it sent {came} of {sent_bytes} bytes")));
+            }
+            Came::End | Came::Dismissal => return Ok(()),
         };
         let whole = piece.len();
         let own = job.receive(connection, left.min(whole as u64));
         left -= own;
         piece.truncate(usize::try_from(own).unwrap_or(whole));
         let is_cut = piece.len() < whole;
-        let written = pour.push(piece).await;
-        let written = written.map_err(|error| Error::file("write", job.part.path(), error))?;
-        job.wrote(connection, written);
+        note_written(job, connection, pour.push(piece).await)?;
         // Another connection took the rest over, or the server sends more than it said. A body that is exactly done is
         // read to its end, so that the connection can be used again.
         if is_cut || (left > 0 && job.table().spans.rest(connection).is_none()) {
             return Ok(());
         }
     }
+}
+
+/// What a connection waited for.
+enum Came {
+    Bytes(Bytes),
+    /// The end of the answer.
+    End,
+    /// There is nothing to wait for any more.
+    Dismissal,
+}
+
+/// Waits for the next bytes, and while none come, writes those before: they would not count otherwise, though another
+/// connection takes over the rest alone.
+async fn next(job: &Job, connection: usize, answer: &mut Response, pour: &mut Pour) -> Result<Came, Trouble> {
+    // Not begun anew at each look, or it would never be idle for too long.
+    let mut piece = pin!(job.client.next(answer));
+    loop {
+        tokio::select! {
+            () = job.halt.come() => return Ok(Came::Dismissal),
+            piece = &mut piece => return Ok(piece?.map_or(Came::End, Came::Bytes)),
+            () = tokio::time::sleep(LONGEST_HOLD) => {
+                note_written(job, connection, pour.finish().await)?;
+                if job.table().spans.rest(connection).is_none() {
+                    return Ok(Came::Dismissal);
+                }
+            }
+        }
+    }
+}
+
+fn note_written(job: &Job, connection: usize, written: io::Result<u64>) -> Result<(), Trouble> {
+    let written = written.map_err(|error| Error::file("write", job.part.path(), error))?;
+    job.wrote(connection, written);
+    Ok(())
 }
 
 /// Lets the answer to a request for a span pass when it is one, of the same file; returns what it sends.

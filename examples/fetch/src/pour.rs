@@ -4,12 +4,16 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 /// So much is collected before it is written. Of twice that, and of one piece from the network, a connection's memory is made.
 const WRITE_BYTES: usize = 512 * 1024;
+
+/// Or so long, where bytes come slowly: what is not written can't be written down, and a kill would lose it.
+pub(crate) const LONGEST_HOLD: Duration = Duration::from_secs(1);
 
 /// Writes bytes into a file from an offset on, on the blocking pool, while the next ones are received.
 ///
@@ -20,6 +24,7 @@ pub(crate) struct Pour {
     next: u64,
     held: Vec<Bytes>,
     held_bytes: usize,
+    wrote_at: Instant,
     writing: Option<JoinHandle<io::Result<u64>>>,
 }
 
@@ -30,6 +35,7 @@ impl Pour {
             next: start,
             held: Vec::new(),
             held_bytes: 0,
+            wrote_at: Instant::now(),
             writing: None,
         }
     }
@@ -38,7 +44,7 @@ impl Pour {
     pub(crate) async fn push(&mut self, bytes: Bytes) -> io::Result<u64> {
         self.held_bytes += bytes.len();
         self.held.push(bytes);
-        if self.held_bytes < WRITE_BYTES {
+        if self.held_bytes < WRITE_BYTES && self.wrote_at.elapsed() < LONGEST_HOLD {
             return Ok(0);
         }
         let written = self.written().await?;
@@ -46,7 +52,7 @@ impl Pour {
         Ok(written)
     }
 
-    /// Waits until all is written; returns how many bytes that were since the last call.
+    /// Waits until all that was pushed is written; returns how many bytes that were since the last call. More may follow.
     pub(crate) async fn finish(&mut self) -> io::Result<u64> {
         let before = self.written().await?;
         self.write();
@@ -58,6 +64,7 @@ impl Pour {
         let held = std::mem::take(&mut self.held);
         self.next += self.held_bytes as u64;
         self.held_bytes = 0;
+        self.wrote_at = Instant::now();
         self.writing = Some(tokio::task::spawn_blocking(move || {
             let mut at = start;
             for bytes in held {
