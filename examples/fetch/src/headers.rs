@@ -94,9 +94,9 @@ pub(crate) fn repr_sha256(headers: &HeaderMap) -> Option<[u8; 32]> {
         let coded = bytes.strip_prefix(':')?.strip_suffix(':')?;
         (key == "sha-256").then_some(coded)
     });
-    let digest = digest.filter_map(|coded| STANDARD.decode(coded).ok()?.try_into().ok());
+    let mut digests = digest.filter_map(|coded| STANDARD.decode(coded).ok()?.try_into().ok());
     // Of members with the same key the last counts (RFC 9651 §3.2).
-    digest.last()
+    digests.next_back()
 }
 
 /// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date.

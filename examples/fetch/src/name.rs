@@ -18,8 +18,8 @@ pub(crate) fn file_name(disposition: Option<&[u8]>, url: &Url) -> String {
     let told = disposition.and_then(disposition_name);
     let told = told.map(|name| safe(&name)).filter(|name| name != NAMELESS);
     told.unwrap_or_else(|| {
-        let segments = url.path_segments().into_iter().flatten();
-        let last = segments.filter(|segment| !segment.is_empty()).next_back();
+        let mut segments = url.path_segments().into_iter().flatten();
+        let last = segments.rfind(|segment| !segment.is_empty());
         safe(&percent_decode_str(last.unwrap_or_default()).decode_utf8_lossy())
     })
 }

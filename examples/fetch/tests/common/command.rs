@@ -9,35 +9,35 @@ use tokio::process::Child;
 use super::in_time;
 
 /// A folder to download into.
-pub struct Fetch {
+pub(crate) struct Fetch {
     folder: tempfile::TempDir,
 }
 
 /// What a run said.
 #[derive(Debug)]
-pub struct Said {
-    pub status: ExitStatus,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Fetch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}; {:?}", self.names()))
     }
 
     /// All names in the folder, in order.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -47,7 +47,7 @@ impl Fetch {
     }
 
     /// How many bytes the state file says are there, and where.
-    pub fn done(&self, name: &str) -> Vec<(usize, usize)> {
+    pub(crate) fn done(&self, name: &str) -> Vec<(usize, usize)> {
         let text = std::fs::read(self.path(&format!("{name}.part.json"))).unwrap_or_default();
         let state: Value = serde_json::from_slice(&text).unwrap_or_default();
         let spans = state["done"].as_array().cloned().unwrap_or_default();
@@ -58,11 +58,11 @@ impl Fetch {
             .collect()
     }
 
-    pub fn done_bytes(&self, name: &str) -> usize {
+    pub(crate) fn done_bytes(&self, name: &str) -> usize {
         self.done(name).iter().map(|(start, end)| end - start).sum()
     }
 
-    pub fn begin(&self, args: &[&str]) -> Child {
+    pub(crate) fn begin(&self, args: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fetch"));
         command.args(args).current_dir(self.folder.path());
         command.env_remove("FETCH_TOKEN").env("NO_PROXY", "127.0.0.1");
@@ -74,7 +74,7 @@ impl Fetch {
         command.kill_on_drop(true).spawn().unwrap()
     }
 
-    pub async fn ended(&self, child: Child) -> Said {
+    pub(crate) async fn ended(&self, child: Child) -> Said {
         let output = in_time("the command", child.wait_with_output()).await.unwrap();
         Said {
             status: output.status,
@@ -83,7 +83,7 @@ impl Fetch {
         }
     }
 
-    pub async fn run(&self, args: &[&str]) -> Said {
+    pub(crate) async fn run(&self, args: &[&str]) -> Said {
         self.ended(self.begin(args)).await
     }
 }
@@ -91,15 +91,15 @@ impl Fetch {
 impl Said {
     /// Fails the test unless it ended with this code; returns standard error.
     #[track_caller]
-    pub fn expect(self, code: i32) -> String {
+    pub(crate) fn expect(self, code: i32) -> String {
         assert_eq!(self.status.code(), Some(code), "{} {}", self.out, self.err);
         self.err
     }
 }
 
 /// Sends a signal by name, such as `INT`.
-pub fn signal(child: &Child, name: &str) {
-    let pid = child.id().expect("it runs").to_string();
+pub(crate) fn signal(child: &Child, name: &str) {
+    let pid = child.id().unwrap().to_string();
     let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
     assert!(sent.success(), "{name} could not be sent");
 }

@@ -12,18 +12,18 @@ mod server;
 
 use std::time::Duration;
 
-pub use self::command::{Fetch, signal};
-pub use self::server::{Answer, Asked, File, Server};
+pub(crate) use self::command::{Fetch, signal};
+pub(crate) use self::server::{Answer, Asked, File, Server};
 
 /// How long anything may take before a test counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often is looked what another process did, which tells nobody.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-pub const MIB: usize = 1024 * 1024;
+pub(crate) const MIB: usize = 1024 * 1024;
 
 /// Waits until something holds of another process.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let looking = async {
         while !holds() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -32,7 +32,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     in_time(what, looking).await;
 }
 
-pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
     let outcome = tokio::time::timeout(PATIENCE, future).await;
     outcome.unwrap_or_else(|_| panic!("{what} took longer than {PATIENCE:?}"))
 }

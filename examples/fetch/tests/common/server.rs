@@ -20,37 +20,37 @@ const PIECE_BYTES: usize = 16 * 1024;
 
 /// A request.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// How many came before.
-    pub number: usize,
-    pub at: Instant,
-    pub path: String,
+    pub(crate) number: usize,
+    pub(crate) at: Instant,
+    pub(crate) path: String,
     /// The first byte and one past the last.
-    pub range: Option<(usize, usize)>,
-    pub headers: HeaderMap,
+    pub(crate) range: Option<(usize, usize)>,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Asked {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 /// What a server answers.
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// After so many bytes the connection is reset.
-    pub cut_after: Option<usize>,
+    pub(crate) cut_after: Option<usize>,
     /// Whether the length is told.
-    pub has_length: bool,
+    pub(crate) has_length: bool,
     /// A byte goes out for each permit.
-    pub gate: Option<Arc<Semaphore>>,
+    pub(crate) gate: Option<Arc<Semaphore>>,
 }
 
 impl Answer {
-    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self {
             status,
             headers: HeaderMap::new(),
@@ -61,18 +61,18 @@ impl Answer {
         }
     }
 
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
         self.headers.insert(HeaderName::from_static(name), value);
         self
     }
 
-    pub fn cut_after(mut self, bytes: usize) -> Self {
+    pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut_after = Some(bytes);
         self
     }
 
-    pub fn gated(mut self, gate: &Arc<Semaphore>) -> Self {
+    pub(crate) fn gated(mut self, gate: &Arc<Semaphore>) -> Self {
         self.gate = Some(Arc::clone(gate));
         self
     }
@@ -80,13 +80,13 @@ impl Answer {
 
 /// One version of a file, served as RFC 9110 has it.
 #[derive(Clone, Debug)]
-pub struct File {
-    pub bytes: Bytes,
-    pub tag: &'static str,
+pub(crate) struct File {
+    pub(crate) bytes: Bytes,
+    pub(crate) tag: &'static str,
 }
 
 impl File {
-    pub fn new(len: usize, tag: &'static str) -> Self {
+    pub(crate) fn new(len: usize, tag: &'static str) -> Self {
         // xorshift64: any two places differ, and the same place of two versions does.
         let mut state = tag.bytes().fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| {
             state.rotate_left(8) ^ u64::from(byte)
@@ -105,7 +105,7 @@ impl File {
         }
     }
 
-    pub fn answer(&self, asked: &Asked) -> Answer {
+    pub(crate) fn answer(&self, asked: &Asked) -> Answer {
         let size = self.bytes.len();
         let is_same = asked.header("if-range").is_none_or(|tag| tag == self.tag);
         match asked.range.filter(|_| is_same) {
@@ -115,7 +115,7 @@ impl File {
         }
     }
 
-    pub fn range(&self, start: usize, end: usize) -> Answer {
+    pub(crate) fn range(&self, start: usize, end: usize) -> Answer {
         let (size, end) = (self.bytes.len(), end.min(self.bytes.len()));
         Answer::new(206, self.bytes.slice(start..end))
             .with("etag", self.tag)
@@ -124,7 +124,7 @@ impl File {
 }
 
 /// A server in this process; it ends with the test's runtime.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     seen: Arc<Seen>,
 }
@@ -139,7 +139,7 @@ struct Seen {
 }
 
 impl Server {
-    pub async fn start(respond: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(respond: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
@@ -158,31 +158,31 @@ impl Server {
     }
 
     /// A server of one file.
-    pub async fn of(file: &File) -> Self {
+    pub(crate) async fn of(file: &File) -> Self {
         let file = file.clone();
         Self::start(move |asked| file.answer(asked)).await
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.seen.asked.lock().unwrap().clone()
     }
 
     /// How many bytes of bodies went out.
-    pub fn sent_bytes(&self) -> usize {
+    pub(crate) fn sent_bytes(&self) -> usize {
         self.seen.sent_bytes.load(Ordering::SeqCst) as usize
     }
 
     /// How many connections were reset on purpose.
-    pub fn cuts(&self) -> usize {
+    pub(crate) fn cuts(&self) -> usize {
         self.seen.cuts.load(Ordering::SeqCst)
     }
 
     /// How many bodies are on their way.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.seen.open.load(Ordering::SeqCst)
     }
 }
