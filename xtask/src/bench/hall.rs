@@ -244,7 +244,10 @@ impl Setup {
         let mut text =
             format!("[policy]\nhashing = \"{hashing}\"\npurge_delay_seconds = 0\nsweep_period_ms = 500\n");
         if let Some(bytes) = self.cache_bytes {
-            text.push_str(&format!("[cache]\nmemory_bytes = {bytes}\n"));
+            text.push_str(&format!(
+                "kept_span_bytes = {}\n[cache]\nmemory_bytes = {bytes}\n",
+                bytes / 2
+            ));
         }
         if let Some(store) = &self.store {
             text.push_str(&store.section);
