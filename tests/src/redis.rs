@@ -227,6 +227,8 @@ fn spawn(port: u16, arguments: &[String]) -> Child {
     server
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no"])
+        // A title would overwrite the environment, by which what a killed test left behind is found.
+        .args(["--set-proc-title", "no"])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -57,7 +57,9 @@ impl Service for Redis {
             .with_args([apt::program(SERVER)?.display().to_string()])
             .with_args(["--bind", "127.0.0.1", "--port", &port.to_string()])
             .with_args(["--dir", &home.display().to_string()])
-            .with_args(["--save", "", "--appendonly", "no"]);
+            .with_args(["--save", "", "--appendonly", "no"])
+            // A title would overwrite the environment, and with it whose process this is.
+            .with_args(["--set-proc-title", "no"]);
         daemon.start()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let ready = || ping(address).is_ok_and(|answer| answer == *b"+PONG\r\n");
