@@ -8,7 +8,7 @@ use campusdisk_tests::{Client, Hall, pattern};
 use serde_json::json;
 
 const FRONT_SERVER: &str =
-    "\n[http]\ntrusted_proxies = [\"127.0.0.1\"]\nfront_server = \"/campusdisk-blobs\"\n";
+    "\n[http]\ntrusted_proxies = [\"127.0.0.1/32\"]\nfront_server = \"/campusdisk-blobs\"\n";
 
 async fn content(client: &Client, name: &str, bytes: &[u8]) -> String {
     let home = client.root().await;

@@ -338,7 +338,7 @@ fn a_wrong_value_is_named_with_its_key() {
         ),
         ("[accounts]\ncache_ttl_ms = 5000", "cache_ttl_ms"),
         (
-            "[http]\nfront_server = \"blobs\"\ntrusted_proxies = [\"127.0.0.1\"]",
+            "[http]\nfront_server = \"blobs\"\ntrusted_proxies = [\"127.0.0.1/32\"]",
             "http.front_server",
         ),
         ("[http]\nfront_server = \"/blobs\"", "http.trusted_proxies"),
