@@ -110,9 +110,20 @@ impl RedisChunkCache {
         let Some(mut line) = connections.read() else {
             return Ok(HealthFacts::well());
         };
-        let asked = redis::cmd("INFO").arg("memory").query_async(&mut line).await;
-        let said: String = asked.map_err(|cause| error::explained(cause, &shared.address))?;
-        Ok(memory_health(&said))
+        let asked = redis::cmd("INFO").arg("memory").query_async::<String>(&mut line).await;
+        match asked {
+            Ok(said) => Ok(memory_health(&said)),
+            Err(cause) => match Fault::of(&cause) {
+                // It may be forbidden to ask that, and chunks come and go all the same.
+                Fault::Refused | Fault::Foreign => Err(error::explained(cause, &shared.address)),
+                // Where no chunk is asked for, nobody else would notice, and it would never be connected again.
+                fault => {
+                    shared.breaker.failed(&connections, fault, cause);
+                    let reason = shared.breaker.connections().err();
+                    Err(reason.unwrap_or_else(|| error::late(&shared.address)))
+                }
+            },
+        }
     }
 
     /// Keeps a chunk as [`keep`](ChunkCache::keep) does, but waits until the server has it: for whoever fills the cache and would only overflow the queue.

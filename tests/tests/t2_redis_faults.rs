@@ -298,6 +298,18 @@ async fn an_idle_cache_finds_its_server_again_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_only_asks_how_the_server_is_has_it_connected_again_too() {
+    let mut server = OwnRedis::start(&[]).await;
+    let cache = connect(options(&server)).await;
+    cache.health().await.unwrap();
+    server.kill();
+    assert!(!server.is_running());
+    cache.health().await.unwrap_err();
+    server.restart().await;
+    until("the server is said to be there", async || cache.health().await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_the_server_ends_are_made_again() {
     let server = OwnRedis::start(&[]).await;
     let cache = connect(options(&server)).await;
