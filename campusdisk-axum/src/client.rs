@@ -19,7 +19,7 @@ pub(crate) struct Client {
     pub address: IpAddr,
     /// Whether the client itself speaks TLS, as far as a trusted proxy says so.
     pub secure: bool,
-    /// Whether a trusted proxy passed the request on.
+    /// Whether a trusted proxy passed the request on, and did not send one of its machine's own.
     pub by_proxy: bool,
 }
 
@@ -41,7 +41,7 @@ impl Client {
         Self {
             address: forwarded(headers, trusted).unwrap_or(peer),
             secure,
-            by_proxy: true,
+            by_proxy: headers.contains_key(FORWARDED_FOR),
         }
     }
 }
@@ -110,6 +110,18 @@ mod tests {
             "198.51.100.7"
         );
         assert_eq!(address("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn who_is_on_the_proxy_s_machine_is_no_proxy_unless_it_says_for_whom_it_asks() {
+        let trusted = ["127.0.0.1/32".parse().unwrap()];
+        let by_proxy = |peer: &str, headers: &HeaderMap| {
+            Client::of(Some(peer.parse().unwrap()), headers, &trusted).by_proxy
+        };
+        let none = HeaderMap::new();
+        let forwarded = HeaderMap::from_iter([(FORWARDED_FOR, "198.51.100.7".parse().unwrap())]);
+        assert!(by_proxy("127.0.0.1", &forwarded));
+        assert!(!by_proxy("127.0.0.1", &none) && !by_proxy("192.0.2.1", &forwarded));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Default for HttpOptions {
 /// A front server, one of the trusted proxies, that sends files of this machine itself when it is told to by `X-Accel-Redirect`, as nginx does.
 ///
 /// It is asked for the whole files of requests without `Range` and conditions. All else is answered from here, and so is whoever does not come through a
-/// trusted proxy. What it is sending goes on when the right to it ends.
+/// trusted proxy, which says for whom it asks (`X-Forwarded-For`). What it is sending goes on when the right to it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FrontServer {

@@ -110,7 +110,10 @@ impl RedisChunkCache {
         let Some(mut line) = connections.read() else {
             return Ok(HealthFacts::well());
         };
-        let asked = redis::cmd("INFO").arg("memory").query_async::<String>(&mut line).await;
+        let asked = redis::cmd("INFO")
+            .arg("memory")
+            .query_async::<String>(&mut line)
+            .await;
         match asked {
             Ok(said) => Ok(memory_health(&said)),
             Err(cause) => match Fault::of(&cause) {

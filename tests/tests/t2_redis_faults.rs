@@ -306,7 +306,10 @@ async fn whoever_only_asks_how_the_server_is_has_it_connected_again_too() {
     assert!(!server.is_running());
     cache.health().await.unwrap_err();
     server.restart().await;
-    until("the server is said to be there", async || cache.health().await.is_ok()).await;
+    until("the server is said to be there", async || {
+        cache.health().await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
