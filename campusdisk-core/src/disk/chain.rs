@@ -51,7 +51,7 @@ impl Chain {
 
     /// A span of a content that somebody downloads, from a source that has begun to give it.
     pub(super) async fn opened(shared: Arc<Shared>, content: Arc<Content>, span: Span) -> Result<ByteBody> {
-        let mut chain = Self::downloaded(shared, content, span, None)?;
+        let mut chain = Self::downloaded(shared, content, span, None);
         chain.open_or_recover().await?;
         Ok(chain.into_body(span.len()))
     }
@@ -62,12 +62,12 @@ impl Chain {
         content: Arc<Content>,
         span: Span,
         budget: Option<Budget>,
-    ) -> Result<Self> {
-        Ok(Self {
-            keeping: Keeping::of(&shared, &content, span)?,
+    ) -> Self {
+        Self {
+            keeping: Keeping::of(&shared, &content, span),
             budget,
             ..Self::new(shared, content, span)
-        })
+        }
     }
 
     /// A span of a content for whoever tries again themselves: the first failure is told.

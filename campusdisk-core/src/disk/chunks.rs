@@ -119,6 +119,14 @@ pub(super) fn span_of(content: &Content, chunks: Range<u64>) -> Option<Span> {
 }
 
 impl Shared {
+    /// Whether a content lies in a store across a network, so that its chunks may be kept. Those of a mount never are: others may change the object,
+    /// which has to show at once.
+    pub(super) fn is_far(&self, content: &Content) -> bool {
+        let first = content.extents.first();
+        let store = first.and_then(|extent| self.stores.get(&extent.store));
+        store.is_some_and(|store| store.info().remote)
+    }
+
     /// A chunk from the cache, if it is there whole.
     pub(super) async fn kept_chunk(&self, content: &Content, number: u64) -> Option<Bytes> {
         let len_bytes = span_of(content, number..number + 1)?.len();

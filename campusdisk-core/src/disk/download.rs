@@ -163,7 +163,7 @@ impl Download {
             Some(spent) => Some(spent.budget(self.shared.clone(), span.len()).await?),
             None => None,
         };
-        let chain = Chain::downloaded(self.shared.clone(), self.content.clone(), span, budget)?;
+        let chain = Chain::downloaded(self.shared.clone(), self.content.clone(), span, budget);
         let watched = || self.shared.watch(self.right.clone(), self.place.node.id);
         let body = chain.begin(span, watched).await?;
         Ok(match turn {

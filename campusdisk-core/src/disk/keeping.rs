@@ -55,12 +55,8 @@ pub(super) struct Keeping {
 
 impl Keeping {
     /// Of a span that may be kept, if it may.
-    pub(super) fn of(shared: &Shared, content: &Content, span: Span) -> Result<Option<Self>> {
-        let is_remote = match content.extents.first() {
-            Some(extent) => shared.is_remote(&extent.store)?,
-            None => false,
-        };
-        Ok((is_remote && span.len() <= shared.policy.kept_span_bytes).then(Self::new))
+    pub(super) fn of(shared: &Shared, content: &Content, span: Span) -> Option<Self> {
+        (shared.is_far(content) && span.len() <= shared.policy.kept_span_bytes).then(Self::new)
     }
 
     fn new() -> Self {

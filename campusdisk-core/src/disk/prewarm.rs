@@ -11,7 +11,7 @@ use crate::{CHUNK_BYTES, Error, NodeId, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warmed {
-    /// Files on stores across a network; others need no cache and are left out.
+    /// Files in stores across a network; others, and those of mounts, are not kept and left out.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -60,11 +60,7 @@ impl CampusDisk {
 
 impl Shared {
     async fn warm(self: &Arc<Self>, content: &Arc<Content>, warmed: &mut Warmed) -> Result<()> {
-        let is_remote = match content.extents.first() {
-            Some(extent) => self.is_remote(&extent.store)?,
-            None => false,
-        };
-        if !is_remote {
+        if !self.is_far(content) {
             return Ok(());
         }
         warmed.files += 1;

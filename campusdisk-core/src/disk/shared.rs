@@ -333,14 +333,6 @@ impl Shared {
         })
     }
 
-    /// Whether the bytes of a store or mount cross a network.
-    pub(super) fn is_remote(&self, name: &StoreName) -> Result<bool> {
-        match self.mounts.get(name) {
-            Some(mount) => Ok(mount.info().remote),
-            None => Ok(self.store(name)?.info().remote),
-        }
-    }
-
     /// What only this installation can say of `parts`, one after the other, for one purpose.
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     pub(super) fn signature(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
