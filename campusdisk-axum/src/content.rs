@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::conditional;
 use crate::digest;
 use crate::disposition::{Disposition, content_disposition};
-use crate::elsewhere::{self, Answer};
+use crate::elsewhere;
 use crate::error::{Problem, Result};
 use crate::media::{Showing, showing};
 use crate::multipart::{Framing, content_range};
@@ -136,32 +136,27 @@ pub(crate) async fn answer(
         facts.validators.date_is_strong = download.has_date_of_its_own().await?;
     }
     match plan(&facts, &asked) {
-        DownloadPlan::Whole if method == Method::GET => {
-            let mut described = HeaderMap::new();
-            write_headers(download, &facts, query, &mut described);
-            // What is shown and not saved needs headers that others would not send.
-            let file = download.as_file();
-            let file = file.filter(|_| query.disposition() == Disposition::Attachment);
-            let answer = match file {
-                Some(file) => elsewhere::answer(state.options(), file, client, headers, &described).await?,
-                None => None,
-            };
-            match answer {
-                Some(Answer::Store(response)) => Ok(response),
-                Some(Answer::FrontServer(mut response)) => {
-                    response.headers_mut().extend(described);
-                    Ok(response)
-                }
-                None => {
-                    let body = download.open_whole().await?;
-                    Ok(whole(state, &facts, described, body))
-                }
-            }
-        }
         DownloadPlan::Whole => {
-            let mut described = HeaderMap::new();
-            write_headers(download, &facts, query, &mut described);
-            Ok(whole(state, &facts, described, ByteBody::empty()))
+            let describe = |headers: &mut HeaderMap| write_headers(download, &facts, query, headers);
+            let is_get = method == Method::GET;
+            // What is shown and not saved needs headers that others would not send.
+            let is_saved = query.disposition() == Disposition::Attachment;
+            if let Some(file) = download.as_file().filter(|_| is_get && is_saved)
+                && let Some(answer) =
+                    elsewhere::answer(state.options(), file, client, headers, describe).await?
+            {
+                return Ok(answer);
+            }
+            let body = match is_get {
+                true => download.open_whole().await?,
+                false => ByteBody::empty(),
+            };
+            let mut response = with_body(state, StatusCode::OK, body);
+            describe(response.headers_mut());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, facts.size_bytes.into());
+            Ok(response)
         }
         DownloadPlan::Parts(parts) => match parts.as_slice() {
             [part] => one_part(state, download, &facts, query, *part).await,
@@ -171,14 +166,6 @@ pub(crate) async fn answer(
         DownloadPlan::PreconditionFailed => Err(Problem::precondition_failed()),
         DownloadPlan::Unsatisfiable { size_bytes } => Err(unsatisfiable(size_bytes)),
     }
-}
-
-fn whole(state: &AppState, facts: &ContentFacts, described: HeaderMap, body: ByteBody) -> Response {
-    let mut response = with_body(state, StatusCode::OK, body);
-    let headers = response.headers_mut();
-    headers.extend(described);
-    headers.insert(header::CONTENT_LENGTH, facts.size_bytes.into());
-    response
 }
 
 async fn one_part(

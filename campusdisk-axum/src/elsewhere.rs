@@ -24,15 +24,7 @@ const SELECTIVE: [HeaderName; 6] = [
     header::IF_UNMODIFIED_SINCE,
 ];
 
-/// An answer that has a whole file sent by somebody else; its headers of the file are still to be written.
-pub(crate) enum Answer {
-    /// The front server sends it with these headers.
-    FrontServer(Response),
-    /// The client is sent to the store.
-    Store(Response),
-}
-
-/// The answer, where somebody else may and can send the file.
+/// The answer that has somebody else send a whole file, where somebody may and can; `describe` writes what is said of the file.
 ///
 /// # Errors
 /// What the store says of an address, or the catalog of a share's count.
@@ -41,10 +33,10 @@ pub(crate) async fn answer(
     download: &Download,
     client: &Client,
     asked: &HeaderMap,
-    described: &HeaderMap,
-) -> Result<Option<Answer>> {
-    let is_selective = SELECTIVE.iter().any(|name| asked.contains_key(name));
-    if is_selective || download.size_bytes() < options.elsewhere_from_bytes {
+    describe: impl Fn(&mut HeaderMap),
+) -> Result<Option<Response>> {
+    let is_selective = || SELECTIVE.iter().any(|name| asked.contains_key(name));
+    if download.size_bytes() < options.elsewhere_from_bytes || is_selective() {
         return Ok(None);
     }
     let front_server = options.front_server.as_ref().filter(|_| client.by_proxy);
@@ -52,12 +44,15 @@ pub(crate) async fn answer(
     if let Some(path) = path {
         download.hand_over().await?;
         let mut response = Response::default();
+        describe(response.headers_mut());
         response.headers_mut().insert(X_ACCEL_REDIRECT, path);
-        return Ok(Some(Answer::FrontServer(response)));
+        return Ok(Some(response));
     }
     let Some(lasts) = options.signed_address else {
         return Ok(None);
     };
+    let mut described = HeaderMap::new();
+    describe(&mut described);
     let text = |name: HeaderName| Some(described.get(name)?.to_str().ok()?.to_owned());
     let mut signed = PresignOptions::new(lasts);
     signed.content_disposition = text(header::CONTENT_DISPOSITION);
@@ -69,12 +64,12 @@ pub(crate) async fn answer(
     download.hand_over().await?;
     let mut response = Response::default();
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    response.headers_mut().insert(header::LOCATION, address);
-    // The address opens the file to anybody who has it.
     let headers = response.headers_mut();
+    headers.insert(header::LOCATION, address);
+    // The address opens the file to anybody who has it.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(Some(Answer::Store(response)))
+    Ok(Some(response))
 }
 
 /// Where the front server finds the file.

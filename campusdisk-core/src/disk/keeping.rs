@@ -16,9 +16,6 @@ use crate::catalog::record::Content;
 use crate::storage::Appetite;
 use crate::{CHUNK_BYTES, Result, Span};
 
-/// How many chunks ahead are looked at for one that was asked for before, where a store is about to be asked for a long span.
-const MOST_PASSED: u64 = 4096;
-
 /// How much of a span may be read for the cache before its client proved quick.
 const TRUSTED_BYTES: u64 = 8 << 20;
 
@@ -131,11 +128,9 @@ impl Keeping {
     /// What passes: for a quick client all until a chunk that was asked for before, for a slow one the rest of this chunk.
     fn passing(&self, shared: &Shared, content: &Content, number: u64, left: Span) -> Span {
         let is_new = |number: &u64| !shared.chunks.was_asked(content.id, *number);
+        let wanted = number + 1..left.end().div_ceil(CHUNK_BYTES);
         let ahead = match self.may_read() {
-            true => (number + 1..)
-                .take(MOST_PASSED as usize)
-                .take_while(is_new)
-                .count() as u64,
+            true => wanted.take_while(is_new).count() as u64,
             false => 0,
         };
         let passing = span_of(content, number..number + 1 + ahead);
