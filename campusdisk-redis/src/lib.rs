@@ -19,23 +19,28 @@
 //! Chunks end by themselves [`ttl`](RedisOptions::ttl) after they were kept, so purged bytes are gone from here after that time at the latest.
 //!
 //! # Example: a shared cache behind one in memory
-//! ```no_run
+//! ```
 //! use std::sync::Arc;
 //! use campusdisk_core::memory::MemoryChunkCache;
 //! use campusdisk_core::wrap::TieredCache;
-//! use campusdisk_core::{ChunkCache, TokioSpawner};
+//! use campusdisk_core::{ChunkCache, ContentId, TokioSpawner};
 //! use campusdisk_redis::{RedisChunkCache, RedisOptions};
 //!
-//! # async fn open() -> campusdisk_core::Result<()> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> campusdisk_core::Result<()> {
 //! let options = RedisOptions::default()
-//!     .with_url("redis://:secret@cache.campus.example:6379/0")
+//!     .with_url("redis://:secret@127.0.0.1:1/0")
 //!     .with_prefix("hall");
 //! let shared = Arc::new(RedisChunkCache::connect(options, &TokioSpawner).await?);
 //! let cache: Arc<dyn ChunkCache> = Arc::new(TieredCache::new(
 //!     Arc::new(MemoryChunkCache::new(64 << 20)),
 //!     shared.clone(),
 //! ));
-//! # drop(cache);
+//! // No server is there, which is no error: it has nothing, and memory keeps what it can.
+//! let content = ContentId::from_u128(1);
+//! assert_eq!(cache.chunk(content, 0).await, None);
+//! cache.keep(content, 0, "bytes".into()).await;
+//! assert_eq!(cache.chunk(content, 0).await.as_deref(), Some(&b"bytes"[..]));
 //! shared.shutdown().await;
 //! # Ok(())
 //! # }

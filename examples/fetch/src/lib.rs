@@ -6,18 +6,34 @@
 //! another run goes on after a kill. The whole is checked (length; SHA-256 by `Repr-Digest` or by the caller), synced,
 //! and only then put under its final name. Bytes of two versions of a file are never mixed.
 //!
-//! ```no_run
+//! ```
 //! use std::sync::Arc;
 //!
 //! use fetch::{Fetch, Options, Output, Quiet, Watch};
 //!
-//! # async fn example() -> fetch::Result<()> {
+//! # // A server of five bytes, which knows no ranges.
+//! # fn hall() -> std::io::Result<String> {
+//! #     use std::io::{Read, Write};
+//! #     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! #     let url = format!("http://{}/api/v1/nodes/7Q2/content", listener.local_addr()?);
+//! #     std::thread::spawn(move || {
+//! #         for mut client in listener.incoming().flatten() {
+//! #             let _ = client.read(&mut [0; 4096]);
+//! #             let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+//! #             let _ = client.write_all(format!("{head}hello").as_bytes());
+//! #         }
+//! #     });
+//! #     Ok(url)
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (url, place) = (hall()?, tempfile::tempdir()?);
+//! # let folder = place.path();
 //! let options = Options::default().with_connections(4).with_token("a token of the hall")?;
-//! let url = "https://hall.example/api/v1/nodes/7Q2/content";
-//! let fetch = Fetch::new(url, Output::Folder("downloads".into()), options)?;
+//! let fetch = Fetch::new(&url, Output::Folder(folder.into()), options)?;
 //! let watch: Arc<dyn Watch> = Arc::new(Quiet);
 //! let fetched = fetch.run(&watch, std::future::pending()).await?;
-//! println!("{} bytes in {}", fetched.size_bytes, fetched.path.display());
+//! assert_eq!(std::fs::read(&fetched.path)?, b"hello");
 //! # Ok(())
 //! # }
 //! ```
