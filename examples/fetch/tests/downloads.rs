@@ -130,9 +130,8 @@ async fn a_server_with_too_much_to_do_is_left_alone_as_long_as_it_asks_and_gets_
     );
 }
 
-#[tokio::test]
-async fn a_connection_that_hangs_does_not_decide_the_end() {
-    let file = File::new(6 * MIB, "\"a\"");
+/// A server whose second answer stops after 64 KiB, and what is left of those.
+async fn hanging_once(file: &File) -> (Server, Arc<Semaphore>) {
     let (served, gate) = (file.clone(), Arc::new(Semaphore::new(64 * 1024)));
     let shut = Arc::clone(&gate);
     let server = Server::start(move |asked| match asked.number {
@@ -140,6 +139,13 @@ async fn a_connection_that_hangs_does_not_decide_the_end() {
         _ => served.answer(asked),
     })
     .await;
+    (server, gate)
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_does_not_decide_the_end() {
+    let file = File::new(6 * MIB, "\"a\"");
+    let (server, gate) = hanging_once(&file).await;
     let fetch = Fetch::new();
     let args = ["--idle-timeout", "600", &server.url("/a.bin")];
     fetch.run(&args).await.expect(0);
@@ -150,13 +156,7 @@ async fn a_connection_that_hangs_does_not_decide_the_end() {
 #[tokio::test]
 async fn a_connection_without_a_byte_for_too_long_is_given_up() {
     let file = File::new(MIB, "\"a\"");
-    let (served, gate) = (file.clone(), Arc::new(Semaphore::new(64 * 1024)));
-    let shut = Arc::clone(&gate);
-    let server = Server::start(move |asked| match asked.number {
-        1 => served.answer(asked).gated(&shut),
-        _ => served.answer(asked),
-    })
-    .await;
+    let (server, _) = hanging_once(&file).await;
     let fetch = Fetch::new();
     let args = ["-c", "1", "--idle-timeout", "0.3", &server.url("/a.bin")];
     let err = fetch.run(&args).await.expect(0);
