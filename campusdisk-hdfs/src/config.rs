@@ -50,7 +50,7 @@ pub struct HdfsConfig {
     /// The block size of new files, which is also the size uploads are cut to. Default 128 MiB.
     pub block_size_bytes: u64,
     /// How much of a span is asked for at once, at most. One body holds up to this in memory; of whoever takes less than 8 MiB/s,
-    /// 512 KiB. Default 4 MiB.
+    /// 384 KiB. Default 4 MiB.
     pub window_bytes: u64,
     /// How long one call of the NameNode may take. Default 10 s.
     pub rpc_timeout: Duration,

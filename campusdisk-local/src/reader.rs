@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use campusdisk_core::storage::{BlobReader, BlobRef};
+use campusdisk_core::storage::{BlobReader, BlobRef, Pace};
 use campusdisk_core::{ByteBody, Error, ErrorKind, Result, Span};
 use futures::{FutureExt, Stream};
 use rustix::fs::{Advice, CWD, Mode, OFlags, ResolveFlags};
@@ -107,6 +107,7 @@ impl BlobReader for LocalReader {
             at: span.start(),
             end: span.end(),
             from_disk: None,
+            pace: Pace::new(CHUNK_BYTES as u64),
         };
         Ok(ByteBody::stream(span.len(), pieces))
     }
@@ -129,6 +130,8 @@ struct Pieces {
     at: u64,
     end: u64,
     from_disk: Option<JoinHandle<(Buffer, io::Result<usize>)>>,
+    /// How quickly they are taken: what a slow client was handed lies in memory for long.
+    pace: Pace,
 }
 
 impl Stream for Pieces {
@@ -140,8 +143,9 @@ impl Stream for Pieces {
             _ => return Poll::Ready(None),
         };
         let left_bytes = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let want_bytes = left_bytes.min(CHUNK_BYTES);
+        let want_bytes = left_bytes.min(CHUNK_BYTES).min(self.pace.piece_bytes());
         if self.from_disk.is_none() {
+            self.pace.is_back();
             let mut buffer = self.shared.buffers.take(want_bytes);
             match read_cached(&file, wanted(&mut buffer, want_bytes), self.at) {
                 Ok(count) => return Poll::Ready(Some(self.deliver(buffer, Ok(count)))),
@@ -193,6 +197,7 @@ impl Pieces {
             }
             Ok(count) => {
                 self.at += count as u64;
+                self.pace.handed(count);
                 Ok(buffer.into_bytes(count))
             }
             Err(cause) => {

@@ -143,7 +143,7 @@ impl Chain {
 
     async fn next(&mut self) -> Option<Result<Bytes>> {
         if let Some(keeping) = &mut self.keeping {
-            keeping.is_back();
+            keeping.pace.is_back();
         }
         loop {
             let left = self.left?;
@@ -188,7 +188,7 @@ impl Chain {
     fn went_out(&mut self, left: Span, bytes: usize) {
         let to = left.start() + bytes as u64;
         if let Some(keeping) = &mut self.keeping {
-            keeping.handed(bytes);
+            keeping.pace.handed(bytes);
             if let (Some(Source::Store(_)), Some(piece)) = (&self.source, Span::new(left.start(), to)) {
                 keeping.passed(&self.shared, &self.content, piece);
             }

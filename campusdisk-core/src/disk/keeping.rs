@@ -5,26 +5,17 @@
 //! nothing out of the cache and costs it nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::chunks::{MOST_AT_ONCE, span_of};
 use super::shared::Shared;
 use crate::catalog::record::Content;
-use crate::storage::Appetite;
+use crate::storage::Pace;
 use crate::{CHUNK_BYTES, Result, Span};
 
 /// How much of a span may be read for the cache before its client proved quick.
 const TRUSTED_BYTES: u64 = 8 << 20;
-
-/// What a quick client is handed of a chunk at once, and what a slow one.
-const QUICK_PIECE_BYTES: usize = 256 << 10;
-const SLOW_PIECE_BYTES: usize = 64 << 10;
-
-/// How much a client takes before its pace is judged.
-const JUDGED_BYTES: u64 = 512 << 10;
 
 /// Where the next bytes come from.
 #[derive(Debug)]
@@ -38,12 +29,7 @@ pub(super) enum Way {
 /// The way of one span, and of the client that takes it.
 #[derive(Debug)]
 pub(super) struct Keeping {
-    appetite: Appetite,
-    taken_bytes: u64,
-    /// What was taken since the pace was judged, and for how long the client let it wait.
-    unjudged_bytes: u64,
-    waited: Duration,
-    handed: Option<Instant>,
+    pub(super) pace: Pace,
     /// Chunks below this were read for this span already, or are being read.
     read_to: u64,
     /// How many chunks the next read is of: more each time, while none of them is there already.
@@ -58,11 +44,7 @@ impl Keeping {
 
     fn new() -> Self {
         Self {
-            appetite: Appetite::new(CHUNK_BYTES),
-            taken_bytes: 0,
-            unjudged_bytes: 0,
-            waited: Duration::ZERO,
-            handed: None,
+            pace: Pace::new(CHUNK_BYTES),
             read_to: 0,
             at_once: 1,
         }
@@ -100,13 +82,17 @@ impl Keeping {
         Ok(Way::Pass(self.passing(shared, content, number, left)))
     }
 
+    fn is_quick(&self) -> bool {
+        self.pace.appetite().is_quick()
+    }
+
     /// A client that is slow makes nothing be read that it may take minutes for.
     fn may_read(&self) -> bool {
-        self.appetite.is_quick() || self.taken_bytes < TRUSTED_BYTES
+        self.is_quick() || self.pace.taken_bytes() < TRUSTED_BYTES
     }
 
     fn end_of_read(&mut self, number: u64, left: Span) -> u64 {
-        let count = match self.appetite.is_quick() {
+        let count = match self.is_quick() {
             true => self.at_once,
             false => 1,
         };
@@ -118,7 +104,7 @@ impl Keeping {
     fn read_ahead(&mut self, shared: &Arc<Shared>, content: &Arc<Content>, number: u64, left: Span) {
         let is_near = number < self.read_to && self.read_to <= number + self.at_once / 2;
         let end = (self.read_to + self.at_once).min(left.end().div_ceil(CHUNK_BYTES));
-        if !is_near || self.at_once < MOST_AT_ONCE || self.read_to >= end || !self.appetite.is_quick() {
+        if !is_near || self.at_once < MOST_AT_ONCE || self.read_to >= end || !self.is_quick() {
             return;
         }
         let readings = shared.read_chunks(content, self.read_to..end);
@@ -149,30 +135,11 @@ impl Keeping {
         if rest.is_empty() {
             return None;
         }
-        Some(match self.appetite.is_quick() {
-            true => rest.split_to(rest.len().min(QUICK_PIECE_BYTES)),
-            false => Bytes::copy_from_slice(&rest.split_to(rest.len().min(SLOW_PIECE_BYTES))),
+        let piece = rest.split_to(rest.len().min(self.pace.piece_bytes()));
+        Some(match self.is_quick() {
+            true => piece,
+            false => Bytes::copy_from_slice(&piece),
         })
-    }
-
-    /// The client asks for more.
-    pub(super) fn is_back(&mut self) {
-        if let Some(handed) = self.handed.take() {
-            self.waited += handed.elapsed();
-        }
-        if self.unjudged_bytes >= JUDGED_BYTES {
-            self.appetite.took(
-                std::mem::take(&mut self.unjudged_bytes),
-                std::mem::take(&mut self.waited),
-            );
-        }
-    }
-
-    /// The client was handed so much.
-    pub(super) fn handed(&mut self, bytes: usize) {
-        self.taken_bytes += bytes as u64;
-        self.unjudged_bytes += bytes as u64;
-        self.handed = Some(Instant::now());
     }
 }
 

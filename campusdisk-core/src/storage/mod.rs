@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-pub use self::appetite::Appetite;
+pub use self::appetite::{Appetite, Pace};
 pub use self::health::{Figure, HealthFacts, StoreHealth, ask_health};
 pub use self::key::{BlobKey, StoreName};
 pub use self::types::{
