@@ -299,7 +299,10 @@ impl Preconditions {
 /// An instant as HTTP writes it, to the second: `Sun, 06 Nov 1994 08:49:37 GMT` (§5.6.7).
 pub fn format_http_date(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    // Fails before the year 0 and after 9999, which no clock shows.
+    jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&at)
+        .unwrap_or_default()
 }
 
 /// Reads a date in any of the three forms of §5.6.7, the two obsolete ones included.

@@ -1,15 +1,16 @@
 //! The app: its files, and its one document for every place that is a page of it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::Response;
 use campusdisk_accounts::Registration;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
+use tower::ServiceExt as _;
 
 use super::files::{self, File};
 use super::{escape, guard};
@@ -29,32 +30,35 @@ const SESSION_COOKIE: &str = "campusdisk_session=";
 /// The API with the app around it.
 pub(super) fn around(api: Router, config: &Config, site: Arc<Site>, brand: Brand) -> Router {
     let document = Arc::new(Document::new(config, site, brand));
-    Router::new()
-        .fallback_service(api)
-        .layer(from_fn_with_state(document, answer))
+    // As a service and not as a layer: a layer would box and clone once more for each request for a file.
+    let service = tower::service_fn(move |request: Request| {
+        let (document, api) = (document.clone(), api.clone());
+        async move { answer(&document, api, request).await }
+    });
+    Router::new().fallback_service(service)
 }
 
-async fn answer(State(document): State<Arc<Document>>, request: Request, next: Next) -> Response {
+async fn answer(document: &Document, api: Router, request: Request) -> Result<Response, Infallible> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
+        return api.oneshot(request).await;
     }
-    let path = request.uri().path().to_owned();
-    let headers = request.headers().clone();
-    if let Some(mut response) = document.brand.find(&path) {
+    let (path, headers) = (request.uri().path(), request.headers());
+    if let Some(mut response) = document.brand.find(path) {
         guard(&mut response, brand::POLICY, files::FOR_EVER);
-        return response;
+        return Ok(response);
     }
-    match place(&path, &headers) {
-        Place::Api => next.run(request).await,
+    match place(path, headers) {
+        Place::Api => api.oneshot(request).await,
         Place::File(file) => {
-            let mut response = file.answer(&headers);
+            let mut response = file.answer(headers);
             guard(&mut response, POLICY, file.caching());
-            response
+            Ok(response)
         }
-        Place::Page => document.answer(&path, &headers),
+        Place::Page => Ok(document.answer(path, headers)),
         Place::Visit => {
-            let facts = next.run(request).await;
-            document.visit(&path, &headers, &facts)
+            let (path, headers) = (path.to_owned(), headers.clone());
+            let facts = api.oneshot(request).await?;
+            Ok(document.visit(&path, &headers, &facts))
         }
     }
 }
@@ -76,12 +80,12 @@ fn place(path: &str, headers: &HeaderMap) -> Place {
     if let Some(file) = files::find(path) {
         return Place::File(file);
     }
-    let steps: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    match steps.as_slice() {
-        [""] | ["setup"] => Place::Page,
-        ["s", _token] if is_browser(headers) => Place::Visit,
-        ["s", ..] => Place::Api,
-        [first, ..] if is_browser(headers) && !OF_THE_API.contains(first) => Place::Page,
+    let mut steps = path.trim_start_matches('/').splitn(3, '/');
+    match [steps.next(), steps.next(), steps.next()] {
+        [Some("" | "setup"), None, _] => Place::Page,
+        [Some("s"), Some(_token), None] if is_browser(headers) => Place::Visit,
+        [Some("s"), ..] => Place::Api,
+        [Some(first), ..] if is_browser(headers) && !OF_THE_API.contains(&first) => Place::Page,
         _ => Place::Api,
     }
 }
