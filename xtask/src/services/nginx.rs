@@ -117,7 +117,10 @@ fn program() -> &'static str {
 /// What its server does with files below `root`.
 fn files(root: &Path) -> String {
     let root = root.display();
-    format!("root {root};\n    location /dav/ {{ dav_methods PUT DELETE; create_full_put_path on; }}")
+    format!(
+        "root {root};\n    location /dav/ {{ dav_methods PUT DELETE; create_full_put_path on; }}\n    \
+         location /unpushed/ {{ alias {root}/; tcp_nopush off; }}"
+    )
 }
 
 /// What its server does as a proxy.
