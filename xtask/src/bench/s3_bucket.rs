@@ -49,6 +49,8 @@ impl Bucket {
             "-X",
             "PUT",
         ])
+        // Without this header radosgw finds another signature than curl.
+        .args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"])
         .args(["--aws-sigv4", &format!("aws:amz:{}:s3", bucket.region)])
         .args(["--user", &format!("{}:{}", bucket.access_key, bucket.secret_key)])
         .arg(format!("{}/{BUCKET}", bucket.endpoint));
