@@ -1,4 +1,4 @@
-//! A hall on HDFS while the cluster is full, its NameNode hangs or restarts, or the hall itself is killed: what people see of it.
+//! A hall on HDFS while the cluster is full, its nodes hang, restart or are killed, or the hall itself is: what people see of it.
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
 use std::ops::Range;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use campusdisk_testkit::storage::pattern;
 use campusdisk_tests::hdfs::{client, fresh_root, hall_store, on_cluster, unfinished, until};
+use campusdisk_tests::redis::OwnRedis;
 use campusdisk_tests::{Answer, Client, Hall, Upload, sha256_hex};
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use serde_json::json;
@@ -26,7 +27,7 @@ struct Case {
 }
 
 impl Case {
-    /// A hall with more keys of the store.
+    /// A hall with more keys of the store, or sections after it.
     async fn start(store: &str) -> Self {
         let root = fresh_root("hall");
         let hall = Hall::start_with(&format!("{}{store}", hall_store(&root))).await;
@@ -53,6 +54,18 @@ impl Case {
     async fn assert_content(&self, path: &str, bytes: &Bytes) {
         let answer = self.ada.get(path).await.expect(200);
         assert_eq!(sha256_hex(&answer.body), sha256_hex(bytes));
+    }
+
+    /// Fetches a file while `strike` hits something it may come from, with most of it still to come.
+    async fn assert_fetched_through(&self, path: &str, bytes: &Bytes, strike: impl FnOnce()) {
+        let mut answer = self.ada.request("GET", path, &[]).send().await.unwrap();
+        let mut got = answer.chunk().await.unwrap().unwrap().to_vec();
+        assert!(got.len() < bytes.len() / 4, "{} bytes came at once", got.len());
+        strike();
+        while let Some(piece) = answer.chunk().await.unwrap() {
+            got.extend_from_slice(&piece);
+        }
+        assert_eq!(sha256_hex(&got), sha256_hex(bytes));
     }
 
     /// Waits until a part of an upload is on its way to the cluster.
@@ -352,6 +365,37 @@ async fn a_hall_that_is_killed_in_mid_upload_goes_on_and_its_leftovers_are_delet
         case.until_nothing_is_unfinished().await;
         case.assert_content(&content, &bytes).await;
         case.hall.done(&["check"], "");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hot_file_is_served_while_redis_a_datanode_and_the_namenode_are_killed() {
+    on_cluster(async |cluster| {
+        let mut redis = OwnRedis::start(&["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]).await;
+        let url = redis.url();
+        let cache = format!("\n[cache]\nmemory_bytes = {}\nredis_url = \"{url}\"\n", 64 * MIB);
+        let case = Case::start(&cache).await;
+        let bytes = pattern(9, 16 * MIB);
+        let hot = case.put("timetable.pdf", &bytes).await;
+        let mut pieces = redis.client().await;
+        until("every piece lies on Redis", async || {
+            case.assert_content(&hot, &bytes).await;
+            pieces.keys("campusdisk:hall:c:").await.len() == bytes.len() / MIB
+        })
+        .await;
+
+        case.assert_fetched_through(&hot, &bytes, || redis.kill()).await;
+        case.assert_content(&hot, &bytes).await;
+        let victim = &cluster.data_nodes[0];
+        case.assert_fetched_through(&hot, &bytes, || victim.kill()).await;
+        case.assert_content(&hot, &bytes).await;
+        case.assert_fetched_through(&hot, &bytes, || cluster.name_node.kill())
+            .await;
+        case.assert_content(&hot, &bytes).await;
+        assert!(!redis.is_running() && !victim.is_running() && !cluster.name_node.is_running());
+        let cold = case.try_put("cold", &bytes).await;
+        cold.expect_problem(503, "unavailable");
     })
     .await;
 }
