@@ -77,11 +77,12 @@ impl Cluster {
         load::figure(self.raw_command(verb, path).args(file))
     }
 
-    /// The files of `len_bytes` bytes below a folder.
+    /// The files of `len_bytes` bytes below a folder that are written to their ends.
     pub(crate) fn files_of(&self, folder: &str, len_bytes: u64) -> Result<Vec<String>> {
         let listed = command::output_of(&mut self.raw_command("list", folder))?;
         let files = listed.lines().filter_map(|line| line.split_once(' '));
-        let of_length = files.filter(|(length, _)| length.parse() == Ok(len_bytes));
+        let is_whole = |path: &str| !path.contains("/.writing/");
+        let of_length = files.filter(|(length, path)| length.parse() == Ok(len_bytes) && is_whole(path));
         Ok(of_length.map(|(_, path)| path.to_owned()).collect())
     }
 
