@@ -26,10 +26,12 @@ type Shelf = Arc<Mutex<Vec<Box<[u8]>>>>;
 impl Buffers {
     /// A buffer of at least `want_bytes`, at most one chunk.
     pub(crate) fn take(&self, want_bytes: usize) -> Buffer {
-        let (shelf, size_bytes) = match want_bytes {
-            ..=SMALL_BYTES => return Buffer::Small(vec![0; want_bytes]),
-            ..=PIECE_BYTES => (&self.pieces, PIECE_BYTES),
-            _ => (&self.chunks, CHUNK_BYTES),
+        if want_bytes <= SMALL_BYTES {
+            return Buffer::Small(vec![0; want_bytes]);
+        }
+        let (shelf, size_bytes) = match want_bytes <= PIECE_BYTES {
+            true => (&self.pieces, PIECE_BYTES),
+            false => (&self.chunks, CHUNK_BYTES),
         };
         let used = shelf.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Buffer::Used(Used {

@@ -17,6 +17,9 @@ use crate::{CHUNK_BYTES, Result, Span};
 /// How much of a span may be read for the cache before its client proved quick.
 const TRUSTED_BYTES: u64 = 8 << 20;
 
+/// What a client that did not prove quick is handed of a chunk at once.
+const COPIED_BYTES: usize = 64 << 10;
+
 /// Where the next bytes come from.
 #[derive(Debug)]
 pub(super) enum Way {
@@ -135,10 +138,9 @@ impl Keeping {
         if rest.is_empty() {
             return None;
         }
-        let piece = rest.split_to(rest.len().min(self.pace.piece_bytes()));
         Some(match self.is_quick() {
-            true => piece,
-            false => Bytes::copy_from_slice(&piece),
+            true => rest.split_to(rest.len().min(self.pace.piece_bytes())),
+            false => Bytes::copy_from_slice(&rest.split_to(rest.len().min(COPIED_BYTES))),
         })
     }
 }
