@@ -1,5 +1,7 @@
 //! Tests of the preconditions: each case of RFC 9110 by name.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn now() -> Timestamp {
@@ -267,4 +269,51 @@ fn tags_of_ours_are_known_again_and_weak_ones_are_not_ours() {
     assert_eq!(EntityTag::of_version(7).as_version(), Some(7));
     assert_eq!(tag("W/\"7\"").as_version(), None);
     assert_eq!(tag("\"x\"").as_content(), None);
+}
+
+/// A tag as it stands in a header.
+fn any_tag() -> impl Strategy<Value = String> {
+    (any::<bool>(), "[!#-~\u{80}-\u{ff}]{0,12}").prop_map(|(weak, opaque)| {
+        let mark = if weak { "W/" } else { "" };
+        format!("{mark}\"{opaque}\"")
+    })
+}
+
+/// What takes the place of a condition, or nearly.
+fn any_line() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60),
+        "[A-Z][a-z]{2,8},? [0-9A-Za-z :-]{0,30}( GMT)?".prop_map(String::into_bytes),
+        "[ ,*W/\"a-c]{0,40}".prop_map(String::into_bytes),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_line_makes_a_parser_panic(line in any_line()) {
+        let date = parse_http_date(&line, now());
+        let tag = EntityTag::parse(&line);
+        prop_assert!(date.is_none() || tag.is_none());
+        let condition = IfRange::parse([line.as_slice()], now());
+        let names_something = date.is_some() || tag.is_some();
+        prop_assert!(names_something || !condition.is_some_and(|condition| condition.holds(&file())));
+        if let Some(EntityTags::Listed(tags)) = EntityTags::parse([line.as_slice()]) {
+            // Each takes two quotes.
+            prop_assert!(tags.len() <= line.len() / 2);
+        }
+    }
+
+    #[test]
+    fn every_second_is_written_so_that_it_is_read_back(seconds in 0i64..253_402_300_800) {
+        let at = Timestamp::from_millis(seconds * 1000);
+        prop_assert_eq!(parse_http_date(format_http_date(at).as_bytes(), now()), Some(at));
+    }
+
+    #[test]
+    fn every_list_of_tags_is_read_whatever_is_in_them(texts in prop::collection::vec(any_tag(), 1..6), between in "[ \t]?,[ ,]{0,3}") {
+        let expected = texts.iter().map(|text| tag(text)).collect();
+        prop_assert_eq!(tags(&texts.join(&between)), Some(EntityTags::Listed(expected)));
+        let lines = texts.iter().map(String::as_bytes);
+        prop_assert_eq!(EntityTags::parse(lines), tags(&texts.join(", ")));
+    }
 }
