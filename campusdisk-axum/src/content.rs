@@ -36,6 +36,14 @@ impl ContentQuery {
     }
 }
 
+/// What a request wants said of the bytes.
+#[derive(Clone, Copy, Debug)]
+struct Wished {
+    disposition: Disposition,
+    /// Whether it takes their SHA-256.
+    digest: bool,
+}
+
 /// What can be fetched by ranges.
 pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
     fn about(&self) -> About<'_>;
@@ -135,12 +143,16 @@ pub(crate) async fn answer(
     if matches!(asked.if_range, Some(IfRange::Date(_))) {
         facts.validators.date_is_strong = download.has_date_of_its_own().await?;
     }
+    let wished = Wished {
+        disposition: query.disposition(),
+        digest: digest::takes_sha256(headers),
+    };
     match plan(&facts, &asked) {
         DownloadPlan::Whole => {
-            let describe = |headers: &mut HeaderMap| write_headers(download, &facts, query, headers);
+            let describe = |headers: &mut HeaderMap| write_headers(download, &facts, wished, headers);
             let is_get = method == Method::GET;
             // What is shown and not saved needs headers that others would not send.
-            let is_saved = query.disposition() == Disposition::Attachment;
+            let is_saved = wished.disposition == Disposition::Attachment;
             if let Some(file) = download.as_file().filter(|_| is_get && is_saved)
                 && let Some(answer) =
                     elsewhere::answer(state.options(), file, client, headers, describe).await?
@@ -159,8 +171,8 @@ pub(crate) async fn answer(
             Ok(response)
         }
         DownloadPlan::Parts(parts) => match parts.as_slice() {
-            [part] => one_part(state, download, &facts, query, *part).await,
-            _ => several_parts(state, download, &facts, query, parts).await,
+            [part] => one_part(state, download, &facts, wished, *part).await,
+            _ => several_parts(state, download, &facts, wished, parts).await,
         },
         DownloadPlan::NotModified => Ok(not_modified(&facts)),
         DownloadPlan::PreconditionFailed => Err(Problem::precondition_failed()),
@@ -172,12 +184,12 @@ async fn one_part(
     state: &AppState,
     download: &impl Source,
     facts: &ContentFacts,
-    query: &ContentQuery,
+    wished: Wished,
     part: Span,
 ) -> Result<Response> {
     let mut response = with_body(state, StatusCode::PARTIAL_CONTENT, download.open(part).await?);
     let headers = response.headers_mut();
-    write_headers(download, facts, query, headers);
+    write_headers(download, facts, wished, headers);
     headers.insert(header::CONTENT_LENGTH, part.len().into());
     if let Ok(range) = HeaderValue::try_from(content_range(part, facts.size_bytes)) {
         headers.insert(header::CONTENT_RANGE, range);
@@ -190,7 +202,7 @@ async fn several_parts(
     state: &AppState,
     download: &impl Source,
     facts: &ContentFacts,
-    query: &ContentQuery,
+    wished: Wished,
     parts: Vec<Span>,
 ) -> Result<Response> {
     let framing = Framing::new(&parts, download.about().mime, facts.size_bytes, state.ids());
@@ -213,7 +225,7 @@ async fn several_parts(
     });
     let mut response = with_body(state, StatusCode::PARTIAL_CONTENT, body);
     let headers = response.headers_mut();
-    write_headers(download, facts, query, headers);
+    write_headers(download, facts, wished, headers);
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CONTENT_LENGTH, len_bytes.into());
     Ok(response)
@@ -232,12 +244,7 @@ fn with_body(state: &AppState, status: StatusCode, bytes: ByteBody) -> Response 
     response
 }
 
-fn write_headers(
-    download: &impl Source,
-    facts: &ContentFacts,
-    query: &ContentQuery,
-    headers: &mut HeaderMap,
-) {
+fn write_headers(download: &impl Source, facts: &ContentFacts, wished: Wished, headers: &mut HeaderMap) {
     let about = download.about();
     conditional::write_validators(&facts.validators, headers);
     write_caching(headers);
@@ -247,7 +254,7 @@ fn write_headers(
         header::CONTENT_TYPE,
         mime.unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
-    let disposition = query.disposition();
+    let disposition = wished.disposition;
     headers.insert(
         header::CONTENT_DISPOSITION,
         content_disposition(disposition, about.name),
@@ -258,7 +265,7 @@ fn write_headers(
             HeaderValue::from_static("sandbox"),
         );
     }
-    if let Some(sha256) = about.sha256 {
+    if let Some(sha256) = about.sha256.filter(|_| wished.digest) {
         headers.insert(digest::REPR_DIGEST, digest::repr_digest(&sha256));
     }
 }

@@ -50,6 +50,9 @@ fn plain(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -89,5 +92,17 @@ mod tests {
                 .unwrap()
                 .starts_with("inline; filename=\"a__Set-Cookie: x=1_\"")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_comes_back_and_has_a_plain_stand_in(name in any::<String>()) {
+            let value = content_disposition(Disposition::Attachment, &name);
+            let rest = value.to_str().unwrap().strip_prefix("attachment; filename=\"").unwrap();
+            let (fallback, encoded) = rest.split_once("\"; filename*=UTF-8''").unwrap();
+            prop_assert_eq!(percent_decode_str(encoded).decode_utf8().unwrap(), name.as_str());
+            prop_assert_eq!(fallback.chars().count(), name.chars().count());
+            prop_assert!(!fallback.contains(['"', '\\', '%']));
+        }
     }
 }
