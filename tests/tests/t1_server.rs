@@ -49,6 +49,31 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn metrics_are_for_administrators() {
+    let hall = Hall::start().await;
+    let metrics = async |client: Client| client.get("/metrics").await;
+    metrics(hall.nobody())
+        .await
+        .expect_problem(401, "unauthenticated");
+    metrics(hall.account("ada"))
+        .await
+        .expect_problem(403, "forbidden");
+    let answer = metrics(hall.administrator("root")).await.expect(200);
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let text = answer.text();
+    for line in [
+        "campusdisk_part_up{part=\"database\"} 1",
+        "campusdisk_part_up{part=\"primary\"} 1",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} is not in {text}");
+    }
+}
+
+#[tokio::test]
 async fn sigterm_seals_a_running_upload_and_ends_with_zero() {
     let mut hall = Hall::start_configured("[http]\ngrace_seconds = 2\n").await;
     let ada = hall.account("ada");

@@ -52,6 +52,30 @@ async fn a_hall_serves_what_its_redis_has_and_goes_on_while_that_is_killed() {
         })
         .await;
     }
+    let answer = hall.administrator("root").get("/metrics").await.expect(200);
+    let counted = |line: &str| -> u64 {
+        let text = answer.text();
+        let value = text.lines().find_map(|known| known.strip_prefix(line));
+        value
+            .unwrap_or_else(|| panic!("no {line} in {text}"))
+            .trim()
+            .parse()
+            .unwrap()
+    };
+    let hits = counted("campusdisk_redis_requests_total{outcome=\"hit\"}");
+    assert!(hits > 0);
+    assert_eq!(
+        counted("campusdisk_cache_requests_total{tier=\"redis\",outcome=\"hit\"}"),
+        hits
+    );
+    assert_eq!(
+        counted("campusdisk_cache_hit_bytes_total{tier=\"redis\"}"),
+        hits * bytes.len() as u64
+    );
+    // Each of the twenty downloads without Redis, twice.
+    assert!(counted("campusdisk_cache_requests_total{tier=\"memory\",outcome=\"miss\"}") >= 40);
+    assert!(counted("campusdisk_redis_requests_total{outcome=\"skipped\"}") > 0);
+    assert_eq!(counted("campusdisk_part_up{part=\"redis\"}"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod lock_hook;
 mod logging;
+mod metrics;
 mod open_files;
 mod page;
 mod parts;

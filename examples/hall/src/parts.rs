@@ -16,6 +16,7 @@ use campusdisk_sql::{PostgresDatabase, SqliteDatabase};
 use crate::config::Config;
 use crate::data_lock;
 use crate::failure::{Failure, Outcome};
+use crate::metrics::Metrics;
 
 /// An open database of either kind.
 #[derive(Debug)]
@@ -168,10 +169,15 @@ pub(crate) fn memory(config: &Config) -> Arc<dyn ChunkCache> {
     Arc::new(MemoryChunkCache::new(config.cache.memory_bytes))
 }
 
-/// The cache in memory, with that on Redis behind it where there is one.
-pub(crate) fn cache(config: &Config, redis: Option<Arc<RedisChunkCache>>) -> Arc<dyn ChunkCache> {
+/// The cache in memory, with that on Redis behind it where there is one, each counted.
+pub(crate) fn cache(
+    config: &Config,
+    redis: Option<Arc<RedisChunkCache>>,
+    metrics: &Metrics,
+) -> Arc<dyn ChunkCache> {
+    let memory = metrics.counted("memory", memory(config));
     match redis {
-        Some(redis) => Arc::new(TieredCache::new(memory(config), redis)),
-        None => memory(config),
+        Some(redis) => Arc::new(TieredCache::new(memory, metrics.counted("redis", redis))),
+        None => memory,
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::Extension;
 use campusdisk_accounts::Accounts;
-use campusdisk_axum::{AccountsIdentity, HttpParts, StoreProbe};
+use campusdisk_axum::{AccountsIdentity, HttpParts, Probe, StoreProbe};
 use campusdisk_core::CampusDisk;
 use campusdisk_core::storage::BlobStore;
+use campusdisk_redis::RedisChunkCache;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::data_lock::DataLock;
 use crate::demo::Demo;
 use crate::failure::{Failure, Outcome};
 use crate::lock_hook::LockHook;
+use crate::metrics::{self, Metrics, MetricsPage, UPKEEP_PERIOD};
 use crate::parts::{self, Records};
 use crate::probes::{DatabaseProbe, RedisProbe};
 use crate::site::{self, Hall, Site};
@@ -53,18 +55,22 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     let identity = AccountsIdentity::new(records.accounts.clone());
     let stores = parts::open_stores(&config).await?;
     let redis = config.cache.open_redis().await?;
-    let cache = parts::cache(&config, redis.clone());
+    let metrics = Arc::new(Metrics::new()?);
+    let cache = parts::cache(&config, redis.clone(), &metrics);
     let disk = parts::open_disk(&config, &records, &identity, stores.clone(), cache).await?;
     records.accounts.listen(Arc::new(LockHook {
         identity,
         disk: disk.clone(),
     }));
     let site = Arc::new(Site::open(records.catalog.clone(), &config).await?);
-    let mut http = http(&config, &records, &disk, &stores, &site);
-    if let Some(redis) = &redis {
-        http = http.probe(Arc::new(RedisProbe(redis.clone())));
-    }
-    let api = campusdisk_axum::router(http);
+    let parts = probes(&config, &records, &stores, redis.as_ref());
+    let http = http(&config, &records, &disk, &parts, &site);
+    let page = MetricsPage {
+        metrics: metrics.clone(),
+        parts,
+        redis: redis.clone(),
+    };
+    let api = campusdisk_axum::router(http.routes(metrics::routes(page)));
     let router = page::mount(api, &config, site, brand);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener
@@ -73,6 +79,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     disk.run_background();
     let stopping = CancellationToken::new();
     let sweep = tokio::spawn(sweep_accounts(records.accounts.clone(), stopping.clone()));
+    let upkeep = tokio::spawn(keep_up(metrics, stopping.clone()));
 
     let mut connections = Connections::new(router, &config);
     let told = async {
@@ -81,7 +88,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     };
     tokio::join!(connections.accept(listener, &stopping), told);
     stop(&mut connections, &mut signals, &config, &disk).await;
-    let _ = sweep.await;
+    let _ = tokio::join!(sweep, upkeep);
     if let Some(redis) = &redis {
         redis.shutdown().await;
     }
@@ -116,7 +123,7 @@ fn http(
     config: &Config,
     records: &Records,
     disk: &CampusDisk,
-    stores: &[Arc<dyn BlobStore>],
+    parts: &[Arc<dyn Probe>],
     site: &Arc<Site>,
 ) -> HttpParts {
     let hall = Arc::new(Hall {
@@ -124,17 +131,29 @@ fn http(
         site: site.clone(),
         demo: Demo::new(disk.clone(), records.accounts.clone(), records.catalog.clone()),
     });
-    let mut http = HttpParts::with_accounts(disk.clone(), records.accounts.clone())
+    let http = HttpParts::with_accounts(disk.clone(), records.accounts.clone())
         .options(config.http_options())
-        .routes(site::routes().layer(Extension(hall)))
-        .probe(Arc::new(DatabaseProbe(records.catalog.clone())));
+        .routes(site::routes().layer(Extension(hall)));
+    parts.iter().cloned().fold(http, HttpParts::probe)
+}
+
+/// The parts that are asked how they are.
+fn probes(
+    config: &Config,
+    records: &Records,
+    stores: &[Arc<dyn BlobStore>],
+    redis: Option<&Arc<RedisChunkCache>>,
+) -> Vec<Arc<dyn Probe>> {
+    let mut probes: Vec<Arc<dyn Probe>> = vec![Arc::new(DatabaseProbe(records.catalog.clone()))];
     for store in stores {
         let required = store.info().name.as_str() == config.storage.primary;
         // What lies in other stores can be had without this one.
-        let probe = StoreProbe::new(store.clone()).with_required(required);
-        http = http.probe(Arc::new(probe));
+        probes.push(Arc::new(StoreProbe::new(store.clone()).with_required(required)));
     }
-    http
+    if let Some(redis) = redis {
+        probes.push(Arc::new(RedisProbe(redis.clone())));
+    }
+    probes
 }
 
 /// Says on standard output where the hall is, and how its first administrator is made while there is none.
@@ -162,6 +181,16 @@ async fn sweep_accounts(accounts: Accounts, stopping: CancellationToken) {
         if let Err(error) = accounts.sweep().await {
             tracing::warn!(%error, "expired sessions were not cleared and will be next time");
         }
+    }
+}
+
+async fn keep_up(metrics: Arc<Metrics>, stopping: CancellationToken) {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(UPKEEP_PERIOD))
+        .await
+        .is_some()
+    {
+        metrics.upkeep();
     }
 }
 
