@@ -52,29 +52,38 @@ async fn a_hall_serves_what_its_redis_has_and_goes_on_while_that_is_killed() {
         })
         .await;
     }
-    let answer = hall.administrator("root").get("/metrics").await.expect(200);
+    let text = hall
+        .administrator("root")
+        .get("/metrics")
+        .await
+        .expect(200)
+        .text();
     let counted = |line: &str| -> u64 {
-        let text = answer.text();
         let value = text.lines().find_map(|known| known.strip_prefix(line));
-        value
-            .unwrap_or_else(|| panic!("no {line} in {text}"))
-            .trim()
-            .parse()
-            .unwrap()
+        let value = value.unwrap_or_else(|| panic!("no {line} in {text}"));
+        value.trim().parse().unwrap()
     };
-    let hits = counted("campusdisk_redis_requests_total{outcome=\"hit\"}");
-    assert!(hits > 0);
-    assert_eq!(
-        counted("campusdisk_cache_requests_total{tier=\"redis\",outcome=\"hit\"}"),
-        hits
-    );
-    assert_eq!(
-        counted("campusdisk_cache_hit_bytes_total{tier=\"redis\"}"),
-        hits * bytes.len() as u64
-    );
-    // Each of the twenty downloads without Redis, twice.
-    assert!(counted("campusdisk_cache_requests_total{tier=\"memory\",outcome=\"miss\"}") >= 40);
-    assert!(counted("campusdisk_redis_requests_total{outcome=\"skipped\"}") > 0);
+    let tier = |name, outcome| {
+        counted(&format!(
+            "campusdisk_cache_requests_total{{tier=\"{name}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    let redis = |outcome| {
+        counted(&format!(
+            "campusdisk_redis_requests_total{{outcome=\"{outcome}\"}}"
+        ))
+    };
+    let hits = tier("redis", "hit");
+    assert!(hits > 0 && hits == redis("hit"), "{text}");
+    let hit_bytes = counted("campusdisk_cache_hit_bytes_total{tier=\"redis\"}");
+    assert_eq!(hit_bytes, hits * bytes.len() as u64);
+    // Redis is asked for what memory has not, and something becomes of each call.
+    assert_eq!(tier("memory", "miss"), hits + tier("redis", "miss"));
+    let calls: u64 = ["hit", "miss", "unusable", "failed", "skipped"]
+        .map(redis)
+        .iter()
+        .sum();
+    assert_eq!(calls, tier("memory", "miss"));
     assert_eq!(counted("campusdisk_part_up{part=\"redis\"}"), 1);
 }
 
