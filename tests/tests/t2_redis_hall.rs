@@ -19,6 +19,39 @@ async fn redis_part(client: &Client) -> Value {
     parts.iter().find(|part| part["name"] == "redis").unwrap().clone()
 }
 
+/// What the hall tells of its cache, once 41 pieces of `bytes` in all came from Redis.
+async fn assert_counted(hall: &Hall, bytes: u64) {
+    let answer = hall.administrator("root").get("/metrics").await.expect(200);
+    let text = std::str::from_utf8(&answer.body).unwrap();
+    let counted = |line: &str| -> u64 {
+        let value = text.lines().find_map(|known| known.strip_prefix(line));
+        let value = value.unwrap_or_else(|| panic!("no {line} in {text}"));
+        value.trim().parse().unwrap()
+    };
+    let tier = |name, outcome| {
+        counted(&format!(
+            "campusdisk_cache_requests_total{{tier=\"{name}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    let redis = |outcome| {
+        counted(&format!(
+            "campusdisk_redis_requests_total{{outcome=\"{outcome}\"}}"
+        ))
+    };
+    let found = tier("redis", "hit");
+    assert_eq!((found, redis("hit")), (41, 41), "{text}");
+    let hit_bytes = counted("campusdisk_cache_hit_bytes_total{tier=\"redis\"}");
+    assert_eq!(hit_bytes, bytes);
+    // Redis is asked for what memory has not, and something becomes of each call.
+    assert_eq!(tier("memory", "miss"), found + tier("redis", "miss"));
+    let calls: u64 = ["hit", "miss", "unusable", "failed", "skipped"]
+        .map(redis)
+        .iter()
+        .sum();
+    assert_eq!(calls, tier("memory", "miss"));
+    assert_eq!(counted("campusdisk_part_up{part=\"redis\"}"), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hall_serves_what_its_redis_has_and_goes_on_while_that_is_killed() {
     let server = S3Server::find("versitygw").await;
@@ -52,39 +85,6 @@ async fn a_hall_serves_what_its_redis_has_and_goes_on_while_that_is_killed() {
         })
         .await;
     }
-    let text = hall
-        .administrator("root")
-        .get("/metrics")
-        .await
-        .expect(200)
-        .text();
-    let counted = |line: &str| -> u64 {
-        let value = text.lines().find_map(|known| known.strip_prefix(line));
-        let value = value.unwrap_or_else(|| panic!("no {line} in {text}"));
-        value.trim().parse().unwrap()
-    };
-    let tier = |name, outcome| {
-        counted(&format!(
-            "campusdisk_cache_requests_total{{tier=\"{name}\",outcome=\"{outcome}\"}}"
-        ))
-    };
-    let redis = |outcome| {
-        counted(&format!(
-            "campusdisk_redis_requests_total{{outcome=\"{outcome}\"}}"
-        ))
-    };
-    let hits = tier("redis", "hit");
-    assert!(hits > 0 && hits == redis("hit"), "{text}");
-    let hit_bytes = counted("campusdisk_cache_hit_bytes_total{tier=\"redis\"}");
-    assert_eq!(hit_bytes, hits * bytes.len() as u64);
-    // Redis is asked for what memory has not, and something becomes of each call.
-    assert_eq!(tier("memory", "miss"), hits + tier("redis", "miss"));
-    let calls: u64 = ["hit", "miss", "unusable", "failed", "skipped"]
-        .map(redis)
-        .iter()
-        .sum();
-    assert_eq!(calls, tier("memory", "miss"));
-    assert_eq!(counted("campusdisk_part_up{part=\"redis\"}"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,6 +132,7 @@ async fn what_was_warmed_comes_from_redis_from_the_first_download_on() {
         assert!(answer.body == bytes[start..end]);
     }
     assert_eq!(hits().await - before, 41);
+    assert_counted(&hall, bytes.len() as u64).await;
     assert_eq!(
         hall.run(&["prewarm", &folder], "")
             .out
