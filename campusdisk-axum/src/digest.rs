@@ -83,9 +83,9 @@ fn by_digest_name(name: &str) -> Option<Algorithm> {
 fn parse_preference(text: &str) -> Option<(&str, u8)> {
     let (key, value) = parse_pair(text)?;
     let digits = value.split_once(';').map_or(value, |(digits, _)| digits);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let preference = digits.parse().ok().filter(|preference| *preference <= 10)?;
-    is_number.then_some((key, preference))
+    // RFC 9651 §3.3.1: a number has no plus before it.
+    (!digits.starts_with('+')).then_some((key, preference))
 }
 
 /// One `key=:base64:` with any parameters after it.

@@ -107,7 +107,7 @@ impl BlobReader for LocalReader {
             at: span.start(),
             end: span.end(),
             from_disk: None,
-            pace: Pace::new(CHUNK_BYTES as u64),
+            pace: Pace::default(),
         };
         Ok(ByteBody::stream(span.len(), pieces))
     }

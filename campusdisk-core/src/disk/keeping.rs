@@ -47,7 +47,7 @@ impl Keeping {
 
     fn new() -> Self {
         Self {
-            pace: Pace::new(CHUNK_BYTES),
+            pace: Pace::default(),
             read_to: 0,
             at_once: 1,
         }
@@ -86,7 +86,7 @@ impl Keeping {
     }
 
     fn is_quick(&self) -> bool {
-        self.pace.appetite().is_quick()
+        self.pace.is_quick()
     }
 
     /// A client that is slow makes nothing be read that it may take minutes for.

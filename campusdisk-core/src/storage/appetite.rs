@@ -83,21 +83,23 @@ pub struct Pace {
     handed: Option<Instant>,
 }
 
-impl Pace {
-    /// Nothing is known yet; `most_bytes` are the most that the [`Appetite`] asks for.
-    pub fn new(most_bytes: u64) -> Self {
+impl Default for Pace {
+    /// Nothing is known yet.
+    fn default() -> Self {
         Self {
-            appetite: Appetite::new(most_bytes),
+            appetite: Appetite::new(QUICK_PIECE_BYTES as u64),
             taken_bytes: 0,
             unjudged_bytes: 0,
             waited: Duration::ZERO,
             handed: None,
         }
     }
+}
 
-    /// What the client seems to take without a pause.
-    pub fn appetite(&self) -> &Appetite {
-        &self.appetite
+impl Pace {
+    /// Whether the client took much, and quickly.
+    pub fn is_quick(&self) -> bool {
+        self.appetite.is_quick()
     }
 
     /// How much the client was handed so far.
@@ -173,7 +175,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_the_first_mib_only_the_quick_are_handed_much_at_once() {
-        let (mut quick, mut slow) = (Pace::new(MIB), Pace::new(MIB));
+        let (mut quick, mut slow) = (Pace::default(), Pace::default());
         for _ in 0..4 {
             assert_eq!([quick.piece_bytes(), slow.piece_bytes()], [QUICK_PIECE_BYTES; 2]);
             quick.handed(QUICK_PIECE_BYTES);

@@ -26,9 +26,6 @@ use crate::failure::{Failure, Outcome};
 /// The media type of Prometheus' text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How long a part may take to say how it is; one that takes longer counts as down.
-const PART_LIMIT: Duration = Duration::from_secs(3);
-
 /// How often what was measured is taken together, whether or not anybody reads it: until then each value lies in memory.
 pub(crate) const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 
@@ -115,6 +112,8 @@ pub(crate) struct MetricsPage {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) parts: Vec<Arc<dyn Probe>>,
     pub(crate) redis: Option<Arc<RedisChunkCache>>,
+    /// How long a part may take to say how it is; one that takes longer counts as down.
+    pub(crate) limit: Duration,
 }
 
 /// `GET /metrics`, for administrators.
@@ -130,7 +129,7 @@ async fn answer(_: AdminCaller, Extension(page): Extension<Arc<MetricsPage>>) ->
 
 impl MetricsPage {
     async fn text(&self) -> String {
-        let parts = join_all(self.parts.iter().map(|part| look_at(&**part))).await;
+        let parts = join_all(self.parts.iter().map(|part| self.look_at(&**part))).await;
         with_local_recorder(&self.metrics.0, || {
             for (name, facts) in parts {
                 write_part(name, facts);
@@ -141,12 +140,12 @@ impl MetricsPage {
         });
         self.metrics.text()
     }
-}
 
-/// How a part is; nothing where it does not work.
-async fn look_at(part: &dyn Probe) -> (&str, Option<HealthFacts>) {
-    let facts = tokio::time::timeout(PART_LIMIT, part.check()).await;
-    (part.name(), facts.ok().and_then(Result::ok))
+    /// How a part is; nothing where it does not work.
+    async fn look_at<'a>(&self, part: &'a dyn Probe) -> (&'a str, Option<HealthFacts>) {
+        let facts = tokio::time::timeout(self.limit, part.check()).await;
+        (part.name(), facts.ok().and_then(Result::ok))
+    }
 }
 
 fn write_part(part: &str, facts: Option<HealthFacts>) {
@@ -270,6 +269,7 @@ mod tests {
             metrics,
             parts: parts.into(),
             redis: None,
+            limit: Duration::from_secs(5),
         };
         let text = page.text().await;
         for line in [

@@ -69,6 +69,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         metrics: metrics.clone(),
         parts,
         redis: redis.clone(),
+        limit: config.http_options().ready_timeout,
     };
     let api = campusdisk_axum::router(http.routes(metrics::routes(page)));
     let router = page::mount(api, &config, site, brand);
@@ -78,8 +79,15 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     announce(&config, &listener, &records.accounts).await?;
     disk.run_background();
     let stopping = CancellationToken::new();
-    let sweep = tokio::spawn(sweep_accounts(records.accounts.clone(), stopping.clone()));
-    let upkeep = tokio::spawn(keep_up(metrics, stopping.clone()));
+    let accounts = records.accounts.clone();
+    let sweep = every(ACCOUNTS_SWEEP_PERIOD, stopping.clone(), move || {
+        sweep_accounts(accounts.clone())
+    });
+    let upkeep = every(UPKEEP_PERIOD, stopping.clone(), move || {
+        let metrics = metrics.clone();
+        async move { metrics.upkeep() }
+    });
+    let (sweep, upkeep) = (tokio::spawn(sweep), tokio::spawn(upkeep));
 
     let mut connections = Connections::new(router, &config);
     let told = async {
@@ -172,25 +180,25 @@ async fn announce(config: &Config, listener: &TcpListener, accounts: &Accounts) 
         .map_err(fail)
 }
 
-async fn sweep_accounts(accounts: Accounts, stopping: CancellationToken) {
-    while stopping
-        .run_until_cancelled(tokio::time::sleep(ACCOUNTS_SWEEP_PERIOD))
-        .await
-        .is_some()
-    {
-        if let Err(error) = accounts.sweep().await {
-            tracing::warn!(%error, "expired sessions were not cleared and will be next time");
-        }
+async fn sweep_accounts(accounts: Accounts) {
+    if let Err(error) = accounts.sweep().await {
+        tracing::warn!(%error, "expired sessions were not cleared and will be next time");
     }
 }
 
-async fn keep_up(metrics: Arc<Metrics>, stopping: CancellationToken) {
+/// Does `work` again and again until `stopping`.
+async fn every<Done: Future<Output = ()>>(
+    pause: Duration,
+    stopping: CancellationToken,
+    mut work: impl FnMut() -> Done,
+) {
+    // No event says that it is time: what time itself makes necessary is done after a pause, and never twice at once.
     while stopping
-        .run_until_cancelled(tokio::time::sleep(UPKEEP_PERIOD))
+        .run_until_cancelled(tokio::time::sleep(pause))
         .await
         .is_some()
     {
-        metrics.upkeep();
+        work().await;
     }
 }
 
