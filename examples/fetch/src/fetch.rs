@@ -18,7 +18,7 @@ use crate::options::Options;
 use crate::parallel::{self, Beginning};
 use crate::part::{Part, State};
 use crate::patience::Patience;
-use crate::spans::Span;
+use crate::spans::bytes_of;
 use crate::task::{Stop, blocking, ended};
 use crate::whole;
 
@@ -249,7 +249,7 @@ impl Run<'_> {
         }
         // From here on what is saved is of this beginning.
         self.anew = false;
-        let resumed_bytes = state.done.iter().copied().map(Span::len).sum();
+        let resumed_bytes = bytes_of(&state.done);
         self.watch.happened(Event::Found {
             name,
             size_bytes: Some(size),

@@ -2,7 +2,7 @@
 //!
 //! A file is cut in spans. Each connection asks for one after the other (`If-Range` with the strong ETag, or the date),
 //! writes its bytes in place into `NAME.part`, and once nothing is open takes half of what another still has to do. There
-//! are two connections at first, and one more as long as that raises the rate. `NAME.part.json` says what is on the disk, so
+//! are two connections at first, and more as long as that raises the rate. `NAME.part.json` says what is on the disk, so
 //! another run goes on after a kill. The whole is checked (length; SHA-256 by `Repr-Digest` or by the caller), synced,
 //! and only then put under its final name. Bytes of two versions of a file are never mixed.
 //!

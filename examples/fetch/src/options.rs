@@ -55,7 +55,7 @@ impl Options {
         self
     }
 
-    /// With how many connections it begins, before it looks whether one more brings more: 2 unless set.
+    /// With how many connections it begins, before it looks whether more bring more: 2 unless set.
     pub fn with_first_connections(mut self, connections: usize) -> Self {
         self.first_connections = connections.clamp(1, CONNECTIONS_LIMIT);
         self

@@ -17,7 +17,7 @@ use crate::options::Options;
 use crate::pace::Pace;
 use crate::part::{Part, State};
 use crate::patience::Patience;
-use crate::spans::{Span, Spans};
+use crate::spans::{Span, Spans, bytes_of};
 use crate::task::{Stop, blocking, ended};
 
 /// How often is looked what there is to do.
@@ -25,8 +25,10 @@ const TICK: Duration = Duration::from_millis(50);
 /// A rate is measured at least so long, and so many times as long as a request waits for its first byte.
 const SHORTEST_LOOK: Duration = Duration::from_millis(200);
 const FIRST_BYTES_PER_LOOK: u32 = 8;
-/// What is done is written down at most this often.
+/// What is done is written down this often, or after so many bytes: the rest, which is not synced yet when the last byte comes, is waited
+/// for at the end.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+const SAVE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What a download in spans begins with.
 pub(crate) struct Beginning {
@@ -153,7 +155,9 @@ impl Record {
             return Ok(());
         }
         self.settle().await?;
-        if self.saved_at.elapsed() >= SAVE_EVERY && done != self.state.done {
+        let new_bytes = bytes_of(&done).saturating_sub(bytes_of(&self.state.done));
+        let is_due = new_bytes >= SAVE_EVERY_BYTES || self.saved_at.elapsed() >= SAVE_EVERY;
+        if is_due && done != self.state.done {
             self.saved_at = Instant::now();
             self.state.done = done;
             let (part, state) = (Arc::clone(&self.part), self.state.clone());

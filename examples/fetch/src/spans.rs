@@ -215,6 +215,11 @@ impl Taken {
     }
 }
 
+/// How many bytes they have, when none overlap.
+pub(crate) fn bytes_of(spans: &[Span]) -> u64 {
+    spans.iter().copied().map(Span::len).sum()
+}
+
 /// The same bytes in order, with what touches or overlaps made one.
 fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
@@ -238,10 +243,6 @@ mod tests {
 
     fn span(start: u64, end: u64) -> Span {
         Span::new(start, end).unwrap()
-    }
-
-    fn bytes(spans: &[Span]) -> u64 {
-        spans.iter().map(|span| span.len()).sum()
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -373,7 +374,7 @@ mod tests {
                     Step::Release(connection) => spans.release(connection),
                     Step::Pass(milliseconds) => now += Duration::from_millis(milliseconds),
                 }
-                prop_assert_eq!(bytes(&spans.done()), bytes(&written.0));
+                prop_assert_eq!(bytes_of(&spans.done()), bytes_of(&written.0));
             }
             // One connection finishes what is left; those that stalled lose their rests to it.
             for connection in 0..5 {
