@@ -71,6 +71,11 @@ async fn metrics_are_for_administrators() {
     ] {
         assert!(text.lines().any(|known| known == line), "{line} is not in {text}");
     }
+    let refused = text
+        .lines()
+        .find_map(|line| line.strip_prefix("campusdisk_http_answers_total{class=\"4xx\"} "));
+    let refused: u64 = refused.unwrap().parse().unwrap();
+    assert!(refused >= 2, "two were refused above: {text}");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::config::Config;
+use crate::metrics::HttpMetrics;
 
 /// HTTP/2 connections whose peer vanished are found by pings this far apart.
 const PING_PERIOD: Duration = Duration::from_secs(20);
@@ -55,11 +56,12 @@ pub(crate) struct Connections {
 #[derive(Clone)]
 struct App {
     router: Router,
+    metrics: Arc<HttpMetrics>,
     logs_requests: bool,
 }
 
 impl Connections {
-    pub(crate) fn new(router: Router, config: &Config) -> Self {
+    pub(crate) fn new(router: Router, metrics: Arc<HttpMetrics>, config: &Config) -> Self {
         let http = &config.http;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -83,6 +85,7 @@ impl Connections {
             permits: Arc::new(Semaphore::new(http.max_connections)),
             app: App {
                 router,
+                metrics,
                 logs_requests: config.log.requests,
             },
             header_timeout: http.header_timeout(),
@@ -117,6 +120,7 @@ impl Connections {
     fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: impl Send + 'static) {
         // Answers are written whole; waiting to fill a packet would only delay their ends.
         let _ = stream.set_nodelay(true);
+        let connected = self.app.metrics.connected();
         let has_asked = Arc::new(AtomicBool::new(false));
         let (app, asked) = (self.app.clone(), has_asked.clone());
         let service = hyper::service::service_fn(move |request| {
@@ -128,7 +132,7 @@ impl Connections {
         let connection = self.graceful.watch(connection);
         let (cut, header_timeout) = (self.cut.clone(), self.header_timeout);
         self.tasks.spawn(async move {
-            let _permit = permit;
+            let _open = (permit, connected);
             // Until the version of HTTP is known, hyper's own limit does not hold.
             let silent = async {
                 tokio::time::sleep(header_timeout).await;
@@ -187,6 +191,7 @@ impl App {
             Ok(response) => response,
             Err(never) => match never {},
         };
+        self.metrics.answered(response.status());
         if let Some((method, path)) = logged {
             line(&method, &path, &response);
         }

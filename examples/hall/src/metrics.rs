@@ -14,10 +14,10 @@ use campusdisk_core::storage::HealthFacts;
 use campusdisk_core::{ChunkCache, ContentId};
 use campusdisk_redis::{RedisCacheFacts, RedisChunkCache};
 use futures::future::join_all;
-use http::header;
+use http::{StatusCode, header};
 use metrics::{
-    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-    with_local_recorder,
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram, with_local_recorder,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
@@ -32,6 +32,8 @@ pub(crate) const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 /// What a cache's answers are sorted by, in seconds: from memory in microseconds, from Redis in milliseconds.
 const ANSWER_SECONDS: [f64; 9] = [1e-6, 1e-5, 1e-4, 1e-3, 5e-3, 0.025, 0.1, 0.25, 1.0];
 
+const HTTP_ANSWERS: &str = "campusdisk_http_answers_total";
+const HTTP_CONNECTIONS: &str = "campusdisk_http_connections";
 const CACHE_REQUESTS: &str = "campusdisk_cache_requests_total";
 const CACHE_HIT_BYTES: &str = "campusdisk_cache_hit_bytes_total";
 const CACHE_OFFERED_BYTES: &str = "campusdisk_cache_offered_bytes_total";
@@ -59,6 +61,17 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// What connections count.
+    pub(crate) fn http(&self) -> Arc<HttpMetrics> {
+        let answers = |class: &'static str| counter!(HTTP_ANSWERS, "class" => class);
+        with_local_recorder(&self.0, || {
+            Arc::new(HttpMetrics {
+                answers: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(answers),
+                connections: gauge!(HTTP_CONNECTIONS),
+            })
+        })
+    }
+
     /// The same cache, counted as this tier.
     pub(crate) fn counted(&self, tier: &'static str, cache: Arc<dyn ChunkCache>) -> Arc<dyn ChunkCache> {
         let requests = |outcome: &'static str| counter!(CACHE_REQUESTS, "tier" => tier, "outcome" => outcome);
@@ -83,7 +96,43 @@ impl Metrics {
     }
 }
 
+/// What connections count.
+pub(crate) struct HttpMetrics {
+    answers: [Counter; 5],
+    connections: Gauge,
+}
+
+impl HttpMetrics {
+    /// A request was answered; the body may still be on its way.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100);
+        if let Some(counter) = self.answers.get(class.wrapping_sub(1)) {
+            counter.increment(1);
+        }
+    }
+
+    /// A connection is there until what this gives is dropped.
+    pub(crate) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.increment(1);
+        Connected(self.clone())
+    }
+}
+
+/// One open connection.
+pub(crate) struct Connected(Arc<HttpMetrics>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections.decrement(1);
+    }
+}
+
 fn describe() {
+    describe_counter!(
+        HTTP_ANSWERS,
+        "Requests that were answered, by the class of the status."
+    );
+    describe_gauge!(HTTP_CONNECTIONS, "Connections that are open.");
     describe_counter!(CACHE_REQUESTS, "Chunks asked of a tier of the cache.");
     describe_counter!(CACHE_HIT_BYTES, "Bytes of the chunks that a tier had.");
     describe_counter!(CACHE_OFFERED_BYTES, "Bytes of the chunks that a tier was given.");
@@ -248,6 +297,31 @@ mod tests {
                 None => std::future::pending().await,
             }
         }
+    }
+
+    #[test]
+    fn what_is_answered_and_who_is_connected_stands_in_the_text() {
+        let metrics = Metrics::new().unwrap();
+        let http = metrics.http();
+        let (first, second) = (http.connected(), http.connected());
+        drop(first);
+        for status in [200, 206, 404, 999] {
+            http.answered(StatusCode::from_u16(status).unwrap());
+        }
+        let text = metrics.text();
+        for line in [
+            "campusdisk_http_answers_total{class=\"2xx\"} 2",
+            "campusdisk_http_answers_total{class=\"4xx\"} 1",
+            "campusdisk_http_answers_total{class=\"5xx\"} 0",
+            "campusdisk_http_connections 1",
+        ] {
+            assert!(
+                text.lines().any(|known| known == line),
+                "{line} is not in\n{text}"
+            );
+        }
+        drop(second);
+        assert!(metrics.text().contains("campusdisk_http_connections 0"));
     }
 
     #[tokio::test(start_paused = true)]

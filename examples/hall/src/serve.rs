@@ -56,6 +56,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     let stores = parts::open_stores(&config).await?;
     let redis = config.cache.open_redis().await?;
     let metrics = Arc::new(Metrics::new()?);
+    let counted = metrics.http();
     let cache = parts::cache(&config, redis.clone(), &metrics);
     let disk = parts::open_disk(&config, &records, &identity, stores.clone(), cache).await?;
     records.accounts.listen(Arc::new(LockHook {
@@ -89,7 +90,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     });
     let (sweep, upkeep) = (tokio::spawn(sweep), tokio::spawn(upkeep));
 
-    let mut connections = Connections::new(router, &config);
+    let mut connections = Connections::new(router, counted, &config);
     let told = async {
         signals.next().await;
         stopping.cancel();
