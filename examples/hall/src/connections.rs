@@ -16,6 +16,8 @@ use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,10 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// What an HTTP/2 client may send ahead, in one stream and in one connection: 64 KiB, the default, would slow uploads down.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
+/// How much of an answer the system takes beyond what is on its way to the client. Left alone it takes up to 4 MiB for each slow
+/// client, and a thousand of those use up what the system gives all sockets together (`net.ipv4.tcp_mem`): then fast ones are slow too.
+const UNSENT_BYTES: u32 = 1 << 20;
 
 /// How long accepting pauses when the process has no file descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -95,6 +101,7 @@ impl Connections {
 
     /// Accepts connections until `stop`; returns with no new ones accepted and the port free.
     pub(crate) async fn accept(&self, listener: TcpListener, stop: &CancellationToken) {
+        bound_unsent(&listener);
         loop {
             // A permit first: connections beyond the limit wait in the system's queue.
             let Some(Ok(permit)) = stop
@@ -199,6 +206,17 @@ impl App {
     }
 }
 
+/// Bounds what the system takes of each connection to come. Without that a connection costs memory only.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_unsent(listener: &TcpListener) {
+    if let Err(error) = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT_BYTES) {
+        tracing::debug!(%error, "the system takes as much of each answer as it likes");
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_unsent(_: &TcpListener) {}
+
 /// A path as it may stand in a log: what follows `/s/` opens a share, and no query is shown at all.
 fn shown_path(path: &str) -> String {
     let mut hide = false;
@@ -220,5 +238,17 @@ mod tests {
         assert_eq!(shown_path("/s/aBcD/content"), "/s/…/content");
         assert_eq!(shown_path("/disk/s/aBcD"), "/disk/s/…");
         assert_eq!(shown_path("/api/v1/nodes/7/children"), "/api/v1/nodes/7/children");
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test]
+    async fn what_the_system_takes_is_bounded_for_connections_to_come() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        bound_unsent(&listener);
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let bound = |stream| SockRef::from(stream).tcp_notsent_lowat().unwrap();
+        assert_eq!(bound(&server), UNSENT_BYTES);
+        assert_ne!(bound(&client), UNSENT_BYTES);
     }
 }
