@@ -1,6 +1,7 @@
 //! The spool of one blob: a file without a name on this machine, filled by the writer and read by who sends it, from its
-//! start as often as it takes.
+//! start as often as it takes. Its last bytes lie in memory too, so that who keeps up with the writer reads no file.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -13,8 +14,20 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What is read at once. Large enough that a step to the blocking pool costs little beside it.
+/// What is read of the file at once. Large enough that a step to the blocking pool costs little beside it.
 const PIECE_BYTES: u64 = 1 << 20;
+
+/// What is written to the file at once, for the same reason.
+const BATCH_BYTES: u64 = 512 << 10;
+
+/// How much stays in memory. One blob holds this, and what is being written.
+const RECENT_BYTES: u64 = 1 << 20;
+
+/// How far the writer may be before who sends, to be waited for.
+const LEAD_BYTES: u64 = RECENT_BYTES - BATCH_BYTES;
+
+/// How long it waits. Beyond that the file is there to take what the cluster does not.
+const WAIT: Duration = Duration::from_secs(1);
 
 /// How many files are kept for the next spools: an upload fills one while another is sent.
 const MOST_KEPT: usize = 2;
@@ -49,8 +62,14 @@ impl Spools {
             kept: Arc::clone(&self.kept),
         };
         Ok(Spool {
-            file: Arc::new(file),
+            shared: Arc::new(Shared {
+                file,
+                recent: Mutex::default(),
+                taken_bytes: watch::channel(0).0,
+            }),
             filled: watch::channel(Filled::default()).0,
+            written_bytes: 0,
+            stood_at: None,
         })
     }
 
@@ -114,24 +133,127 @@ struct Filled {
     ended: bool,
 }
 
+/// What both ends have.
+#[derive(Debug)]
+struct Shared {
+    file: Unnamed,
+    recent: Mutex<Recent>,
+    /// Up to where somebody has taken what there is.
+    taken_bytes: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last pieces. What was before them is in the file.
+#[derive(Debug, Default)]
+struct Recent {
+    start: u64,
+    pieces: VecDeque<Bytes>,
+    len_bytes: u64,
+}
+
+impl Recent {
+    fn push(&mut self, piece: Bytes) {
+        self.len_bytes += piece.len() as u64;
+        self.pieces.push_back(piece);
+    }
+
+    /// The bytes from offset `at` to the end of their piece; `None` where they are not here any more.
+    fn piece_at(&self, at: u64) -> Option<Bytes> {
+        let mut skip = usize::try_from(at.checked_sub(self.start)?).ok()?;
+        for piece in &self.pieces {
+            if skip < piece.len() {
+                return Some(piece.slice(skip..));
+            }
+            skip -= piece.len();
+        }
+        None
+    }
+
+    /// The pieces from offset `at` on, which is where one begins.
+    fn all_from(&self, at: u64) -> Vec<Bytes> {
+        let mut start = self.start;
+        let before = |piece: &&Bytes| {
+            let is_before = start < at;
+            start += piece.len() as u64;
+            is_before
+        };
+        self.pieces.iter().skip_while(before).cloned().collect()
+    }
+
+    /// Lets the oldest pieces go until there are not too many, but none that the file has not, which ends at `written_bytes`.
+    fn shrink(&mut self, written_bytes: u64) {
+        while let Some(oldest) = self.pieces.front().map(|piece| piece.len() as u64)
+            && self.len_bytes > RECENT_BYTES
+            && self.start + oldest <= written_bytes
+        {
+            self.pieces.pop_front();
+            self.start += oldest;
+            self.len_bytes -= oldest;
+        }
+    }
+}
+
 /// The writing end. Dropping it before [`end`](Self::end) tells readers that the blob was given up.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    file: Arc<Unnamed>,
+    shared: Arc<Shared>,
     filled: watch::Sender<Filled>,
+    /// How much is in the file.
+    written_bytes: u64,
+    /// Where who sends stood when it had been waited for in vain.
+    stood_at: Option<u64>,
 }
 
 impl Spool {
     /// Adds bytes.
     ///
     /// # Cancel safety
-    /// Not cancel safe: a dropped one may write what the next one writes over.
+    /// Not cancel safe: a dropped one may have added them or not.
     pub(crate) async fn append(&mut self, bytes: Bytes) -> io::Result<()> {
-        let (file, at) = (Arc::clone(&self.file), self.len_bytes());
-        let end = at + bytes.len() as u64;
-        blocking(move || file.get()?.write_all_at(&bytes, at)).await?;
+        let end = self.len_bytes() + bytes.len() as u64;
+        self.shared.recent().push(bytes);
+        // Readers may have them while they go to the file.
         self.filled.send_modify(|filled| filled.len_bytes = end);
+        let start = self.written_bytes;
+        if end - start < BATCH_BYTES {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let pieces = shared.recent().all_from(start);
+        blocking(move || {
+            let (file, mut at) = (shared.file.get()?, start);
+            for piece in pieces {
+                file.write_all_at(&piece, at)?;
+                at += piece.len() as u64;
+            }
+            Ok(())
+        })
+        .await?;
+        self.written_bytes = end;
+        self.shared.recent().shrink(end);
         Ok(())
+    }
+
+    /// Waits, for a while, until who sends has nearly all there is: what it takes from memory need not be read from the file. Who
+    /// stood still meanwhile is not waited for again before it moves.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(crate) async fn let_catch_up(&mut self) {
+        let nearly_all = self.len_bytes().saturating_sub(LEAD_BYTES);
+        let mut taken_bytes = self.shared.taken_bytes.subscribe();
+        let before = *taken_bytes.borrow();
+        if before >= nearly_all || self.stood_at == Some(before) {
+            return;
+        }
+        let caught_up = taken_bytes.wait_for(|taken| *taken >= nearly_all);
+        let is_late = tokio::time::timeout(WAIT, caught_up).await.is_err();
+        self.stood_at = is_late.then_some(before);
     }
 
     /// Says that this was all.
@@ -145,7 +267,7 @@ impl Spool {
 
     pub(crate) fn reader(&self) -> SpoolReader {
         SpoolReader {
-            file: Arc::clone(&self.file),
+            shared: Arc::clone(&self.shared),
             filled: self.filled.subscribe(),
         }
     }
@@ -154,12 +276,12 @@ impl Spool {
 /// The reading end. Clones read for themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct SpoolReader {
-    file: Arc<Unnamed>,
+    shared: Arc<Shared>,
     filled: watch::Receiver<Filled>,
 }
 
 impl SpoolReader {
-    /// The next bytes from offset `at`, as soon as there are some; `None` at the end of the blob.
+    /// The next bytes from offset `at`, as soon as there are some; `None` at the end of the blob. Those before were taken.
     ///
     /// # Errors
     /// When the disk fails, and when the writer was dropped before the blob's end.
@@ -167,19 +289,31 @@ impl SpoolReader {
     /// # Cancel safety
     /// Cancel safe.
     pub(crate) async fn piece(&mut self, at: u64) -> io::Result<Option<Bytes>> {
+        self.shared.taken_bytes.send_if_modified(|taken| {
+            let is_more = at > *taken;
+            *taken = at.max(*taken);
+            is_more
+        });
         let more = |filled: &Filled| filled.len_bytes > at || filled.ended;
         let filled = match self.filled.wait_for(more).await {
             Ok(filled) => *filled,
             Err(_) => return Err(io::Error::other("the blob was given up by its writer")),
         };
-        let len_bytes = filled.len_bytes.saturating_sub(at).min(PIECE_BYTES);
-        if len_bytes == 0 {
+        if filled.len_bytes <= at {
             return Ok(None);
         }
-        let file = Arc::clone(&self.file);
+        let recent_start = {
+            let recent = self.shared.recent();
+            if let Some(piece) = recent.piece_at(at) {
+                return Ok(Some(piece));
+            }
+            recent.start
+        };
+        let len_bytes = recent_start.saturating_sub(at).min(PIECE_BYTES);
+        let shared = Arc::clone(&self.shared);
         let piece = blocking(move || {
             let mut piece = BytesMut::zeroed(len_bytes as usize);
-            file.get()?.read_exact_at(&mut piece, at)?;
+            shared.file.get()?.read_exact_at(&mut piece, at)?;
             Ok(piece.freeze())
         });
         piece.await.map(Some)
@@ -254,6 +388,77 @@ mod tests {
         assert!(reading.await.unwrap().unwrap() == bytes);
         assert!(rest(&mut spool.reader(), 100).await.unwrap() == bytes[100..]);
         assert_eq!(spool.reader().whole_bytes(), Some(2_500_000));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_late_comes_from_the_file_and_the_end_from_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spools::new(folder.path().to_owned()).create().await.unwrap();
+        let bytes: Vec<u8> = (0..5_000_000u32).map(|number| (number % 251) as u8).collect();
+        // Pieces that are small, and one that is more than stays in memory.
+        let (small, large) = bytes.split_at(2_000_003);
+        for piece in small.chunks(70_001).chain([large]) {
+            spool.append(Bytes::copy_from_slice(piece)).await.unwrap();
+            let recent = spool.shared.recent();
+            let unwritten = spool.len_bytes() - spool.written_bytes;
+            assert!(unwritten < BATCH_BYTES, "{unwritten}");
+            assert!(recent.start <= spool.written_bytes);
+            assert!(
+                recent.len_bytes <= RECENT_BYTES + BATCH_BYTES,
+                "{}",
+                recent.len_bytes
+            );
+        }
+        spool.append(Bytes::from_static(b"end")).await.unwrap();
+        spool.end();
+        let whole = [&bytes[..], b"end"].concat();
+        for at in [
+            0, 1, 70_001, 1_999_999, 2_000_003, 4_999_999, 5_000_000, 5_000_003,
+        ] {
+            assert!(
+                rest(&mut spool.reader(), at).await.unwrap() == whole[at as usize..],
+                "{at}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_writer_waits_for_who_sends_but_not_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spools::new(folder.path().to_owned()).create().await.unwrap();
+        let piece = Bytes::from(vec![7; LEAD_BYTES as usize]);
+        let begun = Instant::now();
+        spool.append(piece.clone()).await.unwrap();
+        spool.let_catch_up().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "that little is no lead");
+        spool.append(piece).await.unwrap();
+        let mut reader = spool.reader();
+        let taken = reader.piece(0).await.unwrap().unwrap().len() as u64;
+        {
+            let mut waiting = std::pin::pin!(spool.let_catch_up());
+            assert!(
+                futures::poll!(&mut waiting).is_pending(),
+                "it was handed out, not taken yet"
+            );
+            reader.piece(taken).await.unwrap().unwrap();
+            assert!(futures::poll!(&mut waiting).is_ready());
+        }
+        // Nobody takes the next one: that is waited for once.
+        spool
+            .append(Bytes::from(vec![8; LEAD_BYTES as usize]))
+            .await
+            .unwrap();
+        for _ in 0..2 {
+            spool.let_catch_up().await;
+            assert_eq!(begun.elapsed(), WAIT);
+        }
+        // Who begins again from the start has been waited for too; who moves is waited for again.
+        drop(spool.reader().piece(0).await.unwrap());
+        spool.let_catch_up().await;
+        assert_eq!(begun.elapsed(), WAIT);
+        reader.piece(taken + 1).await.unwrap().unwrap();
+        spool.let_catch_up().await;
+        assert_eq!(begun.elapsed(), WAIT * 2);
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ const CROWD_MEGABYTES: f64 = 400.0;
 pub(crate) fn measure(setting: &Setting<'_>, local: &Hall) -> Result<Vec<Comparison>> {
     let cluster = Cluster::of(setting)?;
     let cold = Setup {
-        store: Some(cluster.store("/bench", true)),
+        store: Some(cluster.store("/bench", "")),
         cache_bytes: Some(COLD_CACHE_BYTES),
         ..Setup::default()
     };
@@ -83,6 +83,11 @@ fn download(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, url: &str) ->
 
 fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) -> Result<Vec<Comparison>> {
     let digest = uploads::sha256(file)?;
+    let native = Setup {
+        store: Some(cluster.store("/bench-native", "write_path = \"native\"")),
+        ..Setup::default()
+    };
+    let native = setting.start_hall("hdfs-native", &native)?;
     setting.compare_all(
         &format!(
             "upload of {} to HDFS, one tus PATCH, replication 3, hashed and synced",
@@ -103,6 +108,12 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
                     cluster.put(&|| cluster.web_put(file, "&createflag=CREATE,SYNC_BLOCK"))
                 }),
             ),
+            (
+                None,
+                ("hall, write_path = \"native\"", &|| {
+                    uploads::hall_patch(setting, &native, file, &digest)
+                }),
+            ),
         ],
     )
 }
@@ -110,7 +121,7 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
 /// Beside those who leave it to the operating system when bytes reach a disk, which in a run as short as this is after it.
 fn upload_unsynced(setting: &Setting<'_>, cluster: &Cluster, file: &Path) -> Result<Vec<Comparison>> {
     let unsynced = Setup {
-        store: Some(cluster.store("/bench-unsynced", false)),
+        store: Some(cluster.store("/bench-unsynced", "sync_blocks = false")),
         ..Setup::default()
     };
     let hall = setting.start_hall("hdfs-unsynced", &unsynced)?;

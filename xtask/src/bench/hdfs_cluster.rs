@@ -48,12 +48,12 @@ impl Cluster {
     }
 
     /// The store of a hall in the folder `root`.
-    pub(crate) fn store(&self, root: &str, sync_blocks: bool) -> Store {
+    pub(crate) fn store(&self, root: &str, setting: &str) -> Store {
         let (url, conf_dir) = (&self.url, &self.conf_dir);
         Store {
             section: format!(
                 "[stores.primary]\nkind = \"hdfs\"\nroot = \"{root}\"\nurl = \"{url}\"\nconf_dir = \"{conf_dir}\"\n\
-                 sync_blocks = {sync_blocks}\n"
+                 {setting}\n"
             ),
             folder: self.home.clone(),
         }

@@ -28,7 +28,7 @@ const SMALL_FILES: u64 = 2000;
 
 pub(crate) fn measure(setting: &Setting<'_>, cluster: &Cluster, local: &Hall) -> Result<Vec<Comparison>> {
     let hot = Setup {
-        store: Some(cluster.store("/bench-hot", true)),
+        store: Some(cluster.store("/bench-hot", "")),
         cache_bytes: Some(HOT_CACHE_BYTES),
         ..Setup::default()
     };
