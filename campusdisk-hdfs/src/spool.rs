@@ -23,12 +23,6 @@ const BATCH_BYTES: u64 = 512 << 10;
 /// How much stays in memory. One blob holds this, and what is being written.
 const RECENT_BYTES: u64 = 1 << 20;
 
-/// How far the writer may be before who sends, to be waited for.
-const LEAD_BYTES: u64 = RECENT_BYTES - BATCH_BYTES;
-
-/// How long it waits. Beyond that the file is there to take what the cluster does not.
-const WAIT: Duration = Duration::from_secs(1);
-
 /// How many files are kept for the next spools: an upload fills one while another is sent.
 const MOST_KEPT: usize = 2;
 
@@ -65,11 +59,9 @@ impl Spools {
             shared: Arc::new(Shared {
                 file,
                 recent: Mutex::default(),
-                taken_bytes: watch::channel(0).0,
             }),
             filled: watch::channel(Filled::default()).0,
             written_bytes: 0,
-            stood_at: None,
         })
     }
 
@@ -138,8 +130,6 @@ struct Filled {
 struct Shared {
     file: Unnamed,
     recent: Mutex<Recent>,
-    /// Up to where somebody has taken what there is.
-    taken_bytes: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -205,8 +195,6 @@ pub(crate) struct Spool {
     filled: watch::Sender<Filled>,
     /// How much is in the file.
     written_bytes: u64,
-    /// Where who sends stood when it had been waited for in vain.
-    stood_at: Option<u64>,
 }
 
 impl Spool {
@@ -239,23 +227,6 @@ impl Spool {
         Ok(())
     }
 
-    /// Waits, for a while, until who sends has nearly all there is: what it takes from memory need not be read from the file. Who
-    /// stood still meanwhile is not waited for again before it moves.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub(crate) async fn let_catch_up(&mut self) {
-        let nearly_all = self.len_bytes().saturating_sub(LEAD_BYTES);
-        let mut taken_bytes = self.shared.taken_bytes.subscribe();
-        let before = *taken_bytes.borrow();
-        if before >= nearly_all || self.stood_at == Some(before) {
-            return;
-        }
-        let caught_up = taken_bytes.wait_for(|taken| *taken >= nearly_all);
-        let is_late = tokio::time::timeout(WAIT, caught_up).await.is_err();
-        self.stood_at = is_late.then_some(before);
-    }
-
     /// Says that this was all.
     pub(crate) fn end(&mut self) {
         self.filled.send_modify(|filled| filled.ended = true);
@@ -281,7 +252,7 @@ pub(crate) struct SpoolReader {
 }
 
 impl SpoolReader {
-    /// The next bytes from offset `at`, as soon as there are some; `None` at the end of the blob. Those before were taken.
+    /// The next bytes from offset `at`, as soon as there are some; `None` at the end of the blob.
     ///
     /// # Errors
     /// When the disk fails, and when the writer was dropped before the blob's end.
@@ -289,11 +260,6 @@ impl SpoolReader {
     /// # Cancel safety
     /// Cancel safe.
     pub(crate) async fn piece(&mut self, at: u64) -> io::Result<Option<Bytes>> {
-        self.shared.taken_bytes.send_if_modified(|taken| {
-            let is_more = at > *taken;
-            *taken = at.max(*taken);
-            is_more
-        });
         let more = |filled: &Filled| filled.len_bytes > at || filled.ended;
         let filled = match self.filled.wait_for(more).await {
             Ok(filled) => *filled,
@@ -420,45 +386,6 @@ mod tests {
                 "{at}"
             );
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_writer_waits_for_who_sends_but_not_for_long() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spools::new(folder.path().to_owned()).create().await.unwrap();
-        let piece = Bytes::from(vec![7; LEAD_BYTES as usize]);
-        let begun = Instant::now();
-        spool.append(piece.clone()).await.unwrap();
-        spool.let_catch_up().await;
-        assert_eq!(begun.elapsed(), Duration::ZERO, "that little is no lead");
-        spool.append(piece).await.unwrap();
-        let mut reader = spool.reader();
-        let taken = reader.piece(0).await.unwrap().unwrap().len() as u64;
-        {
-            let mut waiting = std::pin::pin!(spool.let_catch_up());
-            assert!(
-                futures::poll!(&mut waiting).is_pending(),
-                "it was handed out, not taken yet"
-            );
-            reader.piece(taken).await.unwrap().unwrap();
-            assert!(futures::poll!(&mut waiting).is_ready());
-        }
-        // Nobody takes the next one: that is waited for once.
-        spool
-            .append(Bytes::from(vec![8; LEAD_BYTES as usize]))
-            .await
-            .unwrap();
-        for _ in 0..2 {
-            spool.let_catch_up().await;
-            assert_eq!(begun.elapsed(), WAIT);
-        }
-        // Who begins again from the start has been waited for too; who moves is waited for again.
-        drop(spool.reader().piece(0).await.unwrap());
-        spool.let_catch_up().await;
-        assert_eq!(begun.elapsed(), WAIT);
-        reader.piece(taken + 1).await.unwrap().unwrap();
-        spool.let_catch_up().await;
-        assert_eq!(begun.elapsed(), WAIT * 2);
     }
 
     #[tokio::test]

@@ -54,18 +54,10 @@ impl HdfsWriter {
         check_length(&self.cluster, len_bytes)?;
         let kept = self.spool.append(bytes).await;
         kept.map_err(|error| Failure::of_spool(&error))?;
-        if let Some(sending) = &mut self.sending {
-            let ended = tokio::select! {
-                biased;
-                ended = sent(sending) => Some(ended),
-                () = self.spool.let_catch_up() => None,
-            };
-            if let Some(ended) = ended {
-                // A task can be asked for its outcome once only, and whoever gives the blob up asks too.
-                self.sending = None;
-                // It can't have ended well before the blob's end.
-                drop(ended?);
-            }
+        // A task can be asked for its outcome once only, and whoever gives the blob up asks too.
+        if let Some(mut ended) = self.sending.take_if(|sending| sending.is_finished()) {
+            // It can't have ended well before the blob's end.
+            drop(sent(&mut ended).await?);
         }
         if self.sending.is_none() && len_bytes >= BEGIN_BYTES {
             self.sending = Some(self.begin());
