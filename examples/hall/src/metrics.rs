@@ -299,6 +299,13 @@ mod tests {
         }
     }
 
+    fn assert_has(text: &str, line: &str) {
+        assert!(
+            text.lines().any(|known| known == line),
+            "{line} is not in\n{text}"
+        );
+    }
+
     #[test]
     fn what_is_answered_and_who_is_connected_stands_in_the_text() {
         let metrics = Metrics::new().unwrap();
@@ -315,10 +322,7 @@ mod tests {
             "campusdisk_http_answers_total{class=\"5xx\"} 0",
             "campusdisk_http_connections 1",
         ] {
-            assert!(
-                text.lines().any(|known| known == line),
-                "{line} is not in\n{text}"
-            );
+            assert_has(&text, line);
         }
         drop(second);
         assert!(metrics.text().contains("campusdisk_http_connections 0"));
@@ -358,10 +362,7 @@ mod tests {
             "campusdisk_part_up{part=\"archive\"} 0",
             "campusdisk_part_up{part=\"database\"} 0",
         ] {
-            assert!(
-                text.lines().any(|known| known == line),
-                "{line} is not in\n{text}"
-            );
+            assert_has(&text, line);
         }
         assert!(!text.contains("campusdisk_redis"), "{text}");
     }
