@@ -26,17 +26,17 @@ pub(crate) fn measure(setting: &Setting<'_>, hall: &Hall) -> Result<Vec<Comparis
     let folder = setting.folder.join("fetched");
     std::fs::create_dir_all(&folder)?;
     let got = folder.join("got");
-    let fetched = |finds_out| whole(fetch(setting, hall, &got, &url, finds_out), &got, &digest);
+    let fetched = |start| whole(fetch(setting, hall, &got, &url, start), &got, &digest);
     setting.compare_all(
         &format!("download of {mib} MiB, 20 ms and at most 1 MiB in flight per stream"),
         Unit::MegabytesPerSecond,
-        ("fetch, 8 connections", &|| fetched(false)),
+        ("fetch, 8 connections", &|| fetched("8")),
         &[
             (
                 Some(4.0),
                 ("curl", &|| load::download(&url, hall.authorization(), bytes)),
             ),
-            (None, ("fetch, which finds out how many", &|| fetched(true))),
+            (None, ("fetch, which finds out how many", &|| fetched("2"))),
             (
                 Some(1.0),
                 ("aria2c -x8 -s8", &|| {
@@ -47,11 +47,11 @@ pub(crate) fn measure(setting: &Setting<'_>, hall: &Hall) -> Result<Vec<Comparis
     )
 }
 
-/// As many connections at first as aria2 has, unless told to find out how many are worth having.
-fn fetch(setting: &Setting<'_>, hall: &Hall, output: &Path, url: &str, finds_out: bool) -> Command {
+/// Begins with `start` connections, and has eight at most, as aria2 has from the start.
+fn fetch(setting: &Setting<'_>, hall: &Hall, output: &Path, url: &str, start: &str) -> Command {
     let mut fetch = Command::new(&setting.programs.fetch);
     fetch
-        .args(["--start", if finds_out { "2" } else { "8" }])
+        .args(["--start", start])
         .args([
             "--connections",
             "8",

@@ -88,7 +88,7 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
         ..Setup::default()
     };
     let native = setting.start_hall("hdfs-native", &native)?;
-    setting.compare_all(
+    let comparisons = setting.compare_all(
         &format!(
             "upload of {} to HDFS, one tus PATCH, replication 3, hashed and synced",
             setting.large_name()
@@ -115,7 +115,9 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
                 }),
             ),
         ],
-    )
+    )?;
+    native.stop()?;
+    Ok(comparisons)
 }
 
 /// Beside those who leave it to the operating system when bytes reach a disk, which in a run as short as this is after it.
