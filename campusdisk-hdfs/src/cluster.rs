@@ -10,6 +10,7 @@ use campusdisk_core::{ErrorKind, IdSource, RandomIds};
 use hdfs_native::client::FileStatus;
 use hdfs_native::{Client, ClientBuilder};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::avoid::AvoidList;
@@ -18,6 +19,7 @@ use crate::error::{self, Failure};
 use crate::hadoop::{Hadoop, NameService};
 use crate::kerberos::{self, LoginThread};
 use crate::pace;
+use crate::rest::Rest;
 use crate::spool::Spools;
 use crate::web::Web;
 use crate::{HdfsConfig, WritePath};
@@ -27,6 +29,9 @@ const WRITING: &str = ".writing";
 
 /// Says whose the root is.
 const IDENTITY: &str = "campusdisk-identity";
+
+/// How many blobs the client library writes at once beside WebHDFS: it holds up to 13 MB of each that no DataNode has confirmed.
+const NATIVE_WRITES: usize = 4;
 
 /// How often each NameNode is asked where nobody says otherwise. Tries end within the default `rpc_timeout`, so that the error
 /// tells what is wrong.
@@ -46,6 +51,9 @@ pub(crate) struct Cluster {
     pub(crate) web: Option<Web>,
     /// DataNodes that failed lately.
     pub(crate) avoid: AvoidList,
+    /// The client library as the quicker way beside WebHDFS: who writes by it, and whether it failed lately.
+    pub(crate) native_writes: Semaphore,
+    pub(crate) native_rest: Rest,
     /// The DataNodes, where they may be read from without the client library.
     pub(crate) data_nodes: Option<Arc<DataNodes>>,
     /// Where blobs lie until the cluster has them.
@@ -85,6 +93,8 @@ impl Cluster {
         Ok(Self {
             web,
             avoid: AvoidList::new(config.avoid_for),
+            native_writes: Semaphore::new(NATIVE_WRITES),
+            native_rest: Rest::new(config.avoid_for),
             data_nodes: DataNodes::of(&hadoop).map(Arc::new),
             spools: Spools::new(config.spool_dir.clone()),
             resent: AtomicU64::new(0),

@@ -15,7 +15,9 @@ const CHUNK_BYTES: u64 = 512;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WritePath {
-    /// By WebHDFS, and by the client library for a while after nobody could be reached by HTTP.
+    /// By the client library, four blobs at once, as long as no DataNode fails: it is the quickest. Once one did, and for what comes at
+    /// the same time, by WebHDFS, for [`avoid_for`](HdfsConfig::avoid_for); and by the library alone for a minute after nobody could be
+    /// reached by HTTP.
     #[default]
     Auto,
     /// By WebHDFS only: a DataNode writes for us, with Hadoop's own client, which outlives other DataNodes.

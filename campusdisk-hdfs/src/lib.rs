@@ -9,7 +9,9 @@
 //! of their DataNodes, and renaming until the NameNode has written its journal; so a committed blob survives what the
 //! cluster is configured to survive.
 //!
-//! * **Writing goes by WebHDFS**: a DataNode takes the bytes and writes them with Hadoop's own client, which leaves out
+//! * **Writing goes by the client library as long as all goes well**, four blobs at once, as it is the quickest. A DataNode that dies or
+//!   hangs ends such a write; the spool is sent again, and what comes in the next [`avoid_for`](HdfsConfig::avoid_for) too, by WebHDFS.
+//! * **Writing by WebHDFS** outlives that: a DataNode takes the bytes and writes them with Hadoop's own client, which leaves out
 //!   other DataNodes that die meanwhile. When that DataNode itself dies or hangs, it is avoided for
 //!   [`avoid_for`](HdfsConfig::avoid_for) and the spool is sent again through another, up to five times in all. So a
 //!   DataNode that dies under an upload, or died just before it, shows as a pause of milliseconds. One that hangs costs

@@ -1,4 +1,4 @@
-//! Writes by the client library: for clusters whose HTTP interface can't be reached.
+//! Writes by the client library: while all goes well, and for clusters whose HTTP interface can't be reached.
 //!
 //! The library can't leave a dead DataNode out, so a write succeeds when the NameNode happens to choose none. With fewer
 //! replicas that is likelier; the file is told to have all of them afterwards.
@@ -58,6 +58,18 @@ pub(crate) async fn send(
         }
     }
     Err(last.unwrap_or_else(Failure::strange_answer))
+}
+
+/// The same in one try, with all replicas.
+pub(crate) async fn send_once(
+    cluster: &Arc<Cluster>,
+    name: &str,
+    spool: &SpoolReader,
+) -> Result<NewFile, Failure> {
+    let file = NewFile::fresh(cluster, name);
+    let writer = create(cluster, &file, cluster.config.replication).await?;
+    write(cluster, writer, spool.clone()).await?;
+    Ok(file)
 }
 
 fn replicas(cluster: &Cluster) -> u32 {

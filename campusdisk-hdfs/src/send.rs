@@ -27,19 +27,11 @@ pub(crate) async fn send(
     name: String,
     spool: SpoolReader,
 ) -> Result<SentFile, Failure> {
-    let web = cluster.web.as_ref().filter(|web| !web.rest.lasts());
-    let by_web = match web {
-        Some(web) => Some(by_web(&cluster, web, &name, &spool).await),
-        None => None,
-    };
-    let file = match by_web {
-        Some(Err(failure)) if failure.is_unreached() && cluster.config.write_path == WritePath::Auto => {
-            let sent = native::send(&cluster, &name, &spool).await?;
-            // Where that does not work either, it is not HTTP that is away: a NameNode that restarts is asked by HTTP again.
-            rest(&cluster, &failure);
-            sent
-        }
-        Some(sent) => sent?,
+    let file = match cluster.web.as_ref().filter(|web| !web.rest.lasts()) {
+        Some(web) => match quickly(&cluster, &name, &spool).await? {
+            Some(file) => file,
+            None => surely(&cluster, web, &name, &spool).await?,
+        },
         None => native::send(&cluster, &name, &spool).await?,
     };
     let Some(len_bytes) = spool.whole_bytes() else {
@@ -49,6 +41,52 @@ pub(crate) async fn send(
     let sent = file.sent(len_bytes).await?;
     replicas::await_two(&cluster, &sent).await;
     Ok(sent)
+}
+
+/// Sends by the client library, which is quicker, while nothing has failed lately; `None` where WebHDFS is to be used.
+async fn quickly(
+    cluster: &Arc<Cluster>,
+    name: &str,
+    spool: &SpoolReader,
+) -> Result<Option<NewFile>, Failure> {
+    let config = &cluster.config;
+    // The library syncs every block, whether or not that is wanted.
+    let is_wanted = config.write_path == WritePath::Auto && config.sync_blocks;
+    if !is_wanted || cluster.native_rest.lasts() || !cluster.avoid.now().is_empty() {
+        return Ok(None);
+    }
+    let Ok(_turn) = cluster.native_writes.try_acquire() else {
+        return Ok(None);
+    };
+    match native::send_once(cluster, name, spool).await {
+        Ok(file) => Ok(Some(file)),
+        Err(failure) if failure.may_pass() => {
+            // It can't say which DataNode it was, nor do without it.
+            cluster.native_rest.begin();
+            cluster.resent.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(%name, %failure, "a blob is sent again by WebHDFS, as others are for a while");
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Sends by WebHDFS, which outlives DataNodes, and by the client library where nobody is reached by HTTP.
+async fn surely(
+    cluster: &Arc<Cluster>,
+    web: &Web,
+    name: &str,
+    spool: &SpoolReader,
+) -> Result<NewFile, Failure> {
+    match by_web(cluster, web, name, spool).await {
+        Err(failure) if failure.is_unreached() && cluster.config.write_path == WritePath::Auto => {
+            let sent = native::send(cluster, name, spool).await?;
+            // Where that does not work either, it is not HTTP that is away: a NameNode that restarts is asked by HTTP again.
+            rest(cluster, &failure);
+            Ok(sent)
+        }
+        sent => sent,
+    }
 }
 
 /// Leaves HTTP alone for a while.

@@ -100,9 +100,36 @@ async fn upload_of(store: &HdfsStore, seed: u64, len_bytes: usize) -> BlobRef {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn uploads_go_on_when_a_datanode_hangs() {
+async fn the_quicker_way_is_left_when_a_datanode_is_killed_in_the_middle_of_it() {
     on_cluster(async |cluster| {
-        let (root, store) = store_with(WritePath::Auto, |config| {
+        let store = upload_while_killing(cluster, WritePath::Auto, BLOB_BYTES, |cluster| {
+            &cluster.data_nodes[1]
+        })
+        .await;
+        assert!(store.resent() > 0, "what the client library had sent was lost");
+        let resent = store.resent();
+        for seed in 0..4 {
+            upload_of(&store, seed, 2 * MIB).await;
+        }
+        // WebHDFS may choose the dead node to write for us once.
+        assert!(store.resent() <= resent + 1, "{} after {resent}", store.resent());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_go_on_when_a_datanode_hangs() {
+    uploads_while_one_hangs(WritePath::WebHdfs, |cluster| cluster.coordinators()[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_by_the_quicker_way_go_on_when_a_datanode_hangs() {
+    uploads_while_one_hangs(WritePath::Auto, |cluster| &cluster.data_nodes[0]).await;
+}
+
+async fn uploads_while_one_hangs(path: WritePath, victim: impl Fn(&HdfsCluster) -> &HdfsNode) {
+    on_cluster(async |cluster| {
+        let (root, store) = store_with(path, |config| {
             config.write_gap = Duration::from_secs(3);
             // One block each: for every block of a file Hadoop's client may wait for the hanging node anew.
             config.block_size_bytes = 64 << 20;
@@ -116,7 +143,7 @@ async fn uploads_go_on_when_a_datanode_hangs() {
         }
         await_files(&root, 2, 0).await;
         // One of the two writers, or both, speak to this one; it is behind the other.
-        let victim = cluster.coordinators()[0];
+        let victim = victim(cluster);
         victim.pause();
         let ends = writers
             .into_iter()
