@@ -16,7 +16,7 @@ use crate::job::{Job, Next};
 use crate::pour::{LONGEST_HOLD, Pour};
 use crate::spans::Span;
 
-/// The first span of a connection, whose speed nobody knows, and the shortest one.
+/// The shortest span that a connection begins with, and the shortest one.
 const FIRST_SPAN_BYTES: u64 = 2 * 1024 * 1024;
 const SHORTEST_SPAN_BYTES: u64 = 1024 * 1024;
 /// The longest one. It bounds how far the connections work from each other, and so how much is left to hash at the end.
@@ -35,7 +35,7 @@ pub(crate) async fn run(job: Arc<Job>, connection: usize) -> Result<(), Trouble>
 }
 
 async fn work(job: &Job, connection: usize) -> Result<(), Trouble> {
-    let mut longest = FIRST_SPAN_BYTES;
+    let mut longest = first_longest(job.size, job.table().pace.connections());
     loop {
         let next = match job.next(connection, longest) {
             Next::Ask(span) => {
@@ -178,6 +178,13 @@ fn changed(how: &str) -> Trouble {
     Trouble::Changed(format!("the file changed on the server ({how})"))
 }
 
+/// An even share of the file, as nobody knows the connections' speeds yet: a second request would cost each a round trip. Who is quicker
+/// takes over from who is slower.
+fn first_longest(size: u64, connections: usize) -> u64 {
+    let share = size.div_ceil(connections.max(1) as u64);
+    share.clamp(FIRST_SPAN_BYTES, LONGEST_SPAN_BYTES)
+}
+
 /// What a connection does in [`SPAN_TIME`] at the speed of its last span.
 fn next_longest(bytes: u64, took: Duration) -> u64 {
     let milliseconds = took.as_millis().max(1);
@@ -189,6 +196,14 @@ fn next_longest(bytes: u64, took: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_first_span_is_an_even_share_within_its_limits() {
+        const MIB: u64 = 1024 * 1024;
+        assert_eq!(first_longest(80 * MIB + 1, 8), 10 * MIB + 1);
+        assert_eq!(first_longest(MIB, 8), FIRST_SPAN_BYTES);
+        assert_eq!(first_longest(1024 * MIB, 2), LONGEST_SPAN_BYTES);
+    }
 
     #[test]
     fn a_span_is_four_seconds_of_work_within_its_limits() {

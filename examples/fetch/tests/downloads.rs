@@ -273,8 +273,9 @@ async fn a_file_that_changes_in_the_middle_is_downloaded_anew_and_never_mixed() 
     for (way, new) in [("200", new.clone()), ("total", new), ("tag", same_size)] {
         let (before, after) = (old.clone(), new.clone());
         let server = Server::start(move |asked| match asked.number {
-            // There are three requests for spans at least, and the last of these meets the new one.
-            0..=2 => before.answer(asked),
+            0 => before.answer(asked),
+            // Two requests for spans leave something to ask for, and who asks next meets the new one.
+            1..=2 => before.answer(asked).cut_after(2 * MIB),
             _ if way == "200" => after.answer(asked),
             _ => match asked.range {
                 Some((start, end)) if start < after.bytes.len() => {
