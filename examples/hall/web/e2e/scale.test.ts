@@ -25,11 +25,10 @@ const FRAME_MS = 100
 const FREEZE_MS = 1000
 /**
  * When a folder is picked by the button the browser makes its list of all files in one task, most of which it waits: this
- * often as long as on a page that has nothing but the button.
+ * often as long as on a page that has nothing but the button. Of the processor it takes as much as there (5,000 files: 220 to
+ * 300 ms on one machine), and the page's own share on top.
  */
 const PICK_TIMES = 1.25
-/** The most of the processor that this task takes, in ms. */
-const PICK_MS = 250
 const MEMORY_MB = 500
 
 function expectSmooth(frames: Frames, { frameMs = FRAME_MS, taskMs = FRAME_MS } = {}) {
@@ -108,20 +107,25 @@ function folderOfFiles(place: string, count: number): Map<string, string> {
   return sums
 }
 
-/** The longest frame, in ms and of three times, of a page that has nothing but a button for a folder, while this one is picked. */
-async function pickedOnNothing({ context }: { context: BrowserContext }, folder: string): Promise<number> {
+/**
+ * The longest frame and the most of the processor that one task takes, in ms and of five times, of a page that has nothing but a
+ * button for a folder, while this one is picked.
+ */
+async function pickedOnNothing({ context }: { context: BrowserContext }, folder: string) {
   const longest: number[] = []
-  for (let time = 0; time < 3; time += 1) {
+  const busiest: number[] = []
+  for (let time = 0; time < 5; time += 1) {
     const page = await context.newPage()
     await page.setContent('<input type="file" webkitdirectory>')
-    const { max } = await framesDuring(page, async () => {
+    const { max, longestTaskCpu } = await framesDuring(page, async () => {
       await page.locator('input').setInputFiles(folder)
       await page.waitForFunction(() => document.querySelector('input')?.files?.length)
     })
     longest.push(max)
+    busiest.push(longestTaskCpu)
     await page.close()
   }
-  return Math.max(...longest)
+  return { max: Math.max(...longest), longestTaskCpu: Math.max(...busiest) }
 }
 
 /** The hashes of all files below a folder, by path. */
@@ -193,7 +197,10 @@ test(
     // An answer that the kill cut off may have left one behind that got no byte; the hall clears it.
     const uploads = await drive.all<{ offset: number }>('uploads')
     expect(uploads.filter(({ offset }) => offset > 0)).toEqual([])
-    expectSmooth(picked, { frameMs: onNothing * PICK_TIMES, taskMs: FULL ? PICK_MS : FRAME_MS })
+    expectSmooth(picked, {
+      frameMs: onNothing.max * PICK_TIMES,
+      taskMs: FULL ? onNothing.longestTaskCpu + FRAME_MS : FRAME_MS,
+    })
     expectSmooth(dropped)
     expectSmooth(late, { frameMs: FREEZE_MS })
     expect(held.resident).toBeLessThan(MEMORY_MB)
