@@ -60,14 +60,15 @@ async fn quickly(
     };
     match native::send_once(cluster, name, spool).await {
         Ok(file) => Ok(Some(file)),
-        Err(failure) if failure.may_pass() => {
-            // It can't say which DataNode it was, nor do without it.
+        // Room that is used up is so for everybody.
+        Err(failure) if failure.kind() == ErrorKind::LimitExceeded => Err(failure),
+        Err(failure) => {
+            // It can't say which DataNode it was, nor do without it. It is only ever a shorter way: WebHDFS has the last word.
             cluster.native_rest.begin();
             cluster.resent.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(%name, %failure, "a blob is sent again by WebHDFS, as others are for a while");
             Ok(None)
         }
-        Err(failure) => Err(failure),
     }
 }
 
