@@ -83,11 +83,11 @@ fn download(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, url: &str) ->
 
 fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) -> Result<Vec<Comparison>> {
     let digest = uploads::sha256(file)?;
-    let native = Setup {
-        store: Some(cluster.store("/bench-native", "write_path = \"native\"")),
+    let by_web = Setup {
+        store: Some(cluster.store("/bench-web", "write_path = \"webhdfs\"")),
         ..Setup::default()
     };
-    let native = setting.start_hall("hdfs-native", &native)?;
+    let by_web = setting.start_hall("hdfs-web", &by_web)?;
     let comparisons = setting.compare_all(
         &format!(
             "upload of {} to HDFS, one tus PATCH, replication 3, hashed and synced",
@@ -109,14 +109,20 @@ fn upload(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall, file: &Path) ->
                 }),
             ),
             (
+                Some(1.3),
+                ("hdfs dfs -put, not synced", &|| {
+                    cluster.put(&|| cluster.shell_put(file, RIVALS_FILE))
+                }),
+            ),
+            (
                 None,
-                ("hall, write_path = \"native\"", &|| {
-                    uploads::hall_patch(setting, &native, file, &digest)
+                ("hall, write_path = \"webhdfs\"", &|| {
+                    uploads::hall_patch(setting, &by_web, file, &digest)
                 }),
             ),
         ],
     )?;
-    native.stop()?;
+    by_web.stop()?;
     Ok(comparisons)
 }
 
