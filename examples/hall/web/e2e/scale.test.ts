@@ -25,8 +25,8 @@ const FRAME_MS = 100
 const FREEZE_MS = 1000
 /**
  * When a folder is picked by the button the browser makes its list of all files in one task, most of which it waits: this
- * often as long as on a page that has nothing but the button. Of the processor it takes as much as there (5,000 files: 220 to
- * 300 ms on one machine), and the page's own share on top.
+ * often as long as on a page that has nothing but the button. Of the processor it takes as much as there (5,000 files: 217 to
+ * 350 ms on one machine), and the page's own share on top.
  */
 const PICK_TIMES = 1.25
 const MEMORY_MB = 500
