@@ -261,6 +261,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use rustix::io::FdFlags;
+
     use super::{Daemon, Process, all_alive, processes_of, stop_all};
 
     fn sleeper(folder: &Path) -> Daemon {
@@ -270,10 +272,16 @@ mod tests {
     #[test]
     fn a_daemon_leads_its_own_session_and_inherits_no_open_file() {
         let folder = tempfile::tempdir().unwrap();
-        let _held = fs::File::create(folder.path().join("held")).unwrap();
-        let pid = sleeper(folder.path()).start().unwrap().pid;
-        // The launcher has files of its own open until it has become the program.
-        while fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() != "sleep" {
+        let held = fs::File::create(folder.path().join("held")).unwrap();
+        rustix::io::fcntl_setfd(&held, FdFlags::empty()).unwrap();
+        let daemon = Daemon::new("sleeper", folder.path()).with_args([
+            "sh",
+            "-c",
+            "echo loaded; while sleep 600; do :; done",
+        ]);
+        let pid = daemon.start().unwrap().pid;
+        // The launcher has files of its own open, and the loader of the program too.
+        while fs::read_to_string(daemon.log()).unwrap() != "loaded\n" {
             std::thread::yield_now();
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
