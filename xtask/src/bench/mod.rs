@@ -100,6 +100,7 @@ fn measure(options: &Options, bed: &TestBed, programs: Programs) -> Result<Vec<C
         programs,
         folder: bed.folder("files")?,
     };
+    let commit = report::commit()?;
     let mut all = Vec::new();
     // The hall that keeps files on this machine.
     let mut local = None;
@@ -112,6 +113,7 @@ fn measure(options: &Options, bed: &TestBed, programs: Programs) -> Result<Vec<C
                 comparisons: &comparisons,
                 peers: &peers,
                 options,
+                commit: &commit,
             };
             report.write()?;
         }

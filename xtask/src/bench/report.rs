@@ -18,6 +18,22 @@ pub(crate) struct Report<'a> {
     /// The servers that ran, with their versions.
     pub(crate) peers: &'a [String],
     pub(crate) options: &'a Options,
+    /// What was measured, as [`commit`] gives it.
+    pub(crate) commit: &'a str,
+}
+
+/// The commit that is checked out, with a word on changes that are not in it. To be asked before the first report is
+/// written, which is such a change.
+///
+/// # Errors
+/// When git has no answer.
+pub(crate) fn commit() -> Result<String> {
+    said("git", &["describe", "--always", "--dirty"])
+}
+
+fn said(program: &str, words: &[&str]) -> Result<String> {
+    let said = command::output_of(Command::new(program).args(words).current_dir(paths::clone_root()))?;
+    Ok(said.trim().to_owned())
 }
 
 impl Report<'_> {
@@ -43,9 +59,7 @@ impl Report<'_> {
     }
 
     fn section(&self) -> Result<String> {
-        let said = |command: &mut Command| command::output_of(command.current_dir(paths::clone_root()));
-        let commit = said(Command::new("git").args(["describe", "--always", "--dirty"]))?;
-        let date = said(Command::new("date").args(["--utc", "+%F"]))?;
+        let date = said("date", &["--utc", "+%F"])?;
         let name = self.part.word();
         let mut text = format!(
             "## {}\n\nMedians [least–most] of {} alternating rounds of `cargo xtask bench {name}`; the large file has {} MiB, and each \
@@ -54,8 +68,8 @@ impl Report<'_> {
             self.options.rounds,
             self.options.large_mib,
             self.options.seconds,
-            commit.trim(),
-            date.trim(),
+            self.commit,
+            date,
             machine(),
         );
         if !self.peers.is_empty() {
