@@ -291,12 +291,16 @@ export const useTransfers = defineStore('transfers', () => {
     resume(transfer)
   }
 
-  /** Settles all whose names are taken, and those that follow of what was picked with them. */
-  function settleAll(settlement: Settlement) {
-    for (const transfer of [...taken]) {
-      const batch = works.get(transfer.id)?.batch
+  /** Settles all whose names are taken, some at a time, and those that follow of what was picked with them. */
+  async function settleAll(settlement: Settlement) {
+    const all = [...taken]
+    for (const { id } of all) {
+      const batch = works.get(id)?.batch
       if (batch) batch.settled = settlement
-      settle(transfer, settlement)
+    }
+    for await (const some of inSlices(all)) {
+      // One of them may have been settled or cancelled by itself meanwhile.
+      for (const transfer of some) if (taken.has(transfer)) settle(transfer, settlement)
     }
   }
 
