@@ -111,6 +111,8 @@ test('a session that ended leads to signing in and back', async ({ hall, arrive 
   person.expectStatus(401)
   const { page } = person
   await person.signIn('ada', PASSWORD)
+  // What the drive still asks for would be refused while the transfers are shown, and signing in would lead back to those.
+  await page.getByText(say('drive.empty')).waitFor()
   await page.getByRole('link', { name: say('transfers.title') }).click()
   await page.getByRole('heading', { name: say('transfers.title') }).waitFor()
   await page.context().clearCookies()
