@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal};
 
 use crate::interrupt::{self, POLL_INTERVAL};
+use crate::paths;
 
 /// How long a program has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -58,6 +59,15 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What a program says when it is run in the clone, without the line's end.
+///
+/// # Errors
+/// As for [`output_of`].
+pub(crate) fn said_in_clone(program: &str, words: &[&str]) -> Result<String> {
+    let said = output_of(Command::new(program).args(words).current_dir(paths::clone_root()))?;
+    Ok(said.trim().to_owned())
 }
 
 /// A program in a process group of its own. Dropped while it runs, it is ended with everything it started.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::comparison::{Comparison, spread};
 use super::{Options, Part, plot};
-use crate::{command, paths};
+use crate::command::said_in_clone;
+use crate::paths;
 
 /// What one part came to.
 pub(crate) struct Report<'a> {
@@ -28,12 +28,7 @@ pub(crate) struct Report<'a> {
 /// # Errors
 /// When git has no answer.
 pub(crate) fn commit() -> Result<String> {
-    said("git", &["describe", "--always", "--dirty"])
-}
-
-fn said(program: &str, words: &[&str]) -> Result<String> {
-    let said = command::output_of(Command::new(program).args(words).current_dir(paths::clone_root()))?;
-    Ok(said.trim().to_owned())
+    said_in_clone("git", &["describe", "--always", "--dirty"])
 }
 
 impl Report<'_> {
@@ -59,7 +54,7 @@ impl Report<'_> {
     }
 
     fn section(&self) -> Result<String> {
-        let date = said("date", &["--utc", "+%F"])?;
+        let date = said_in_clone("date", &["--utc", "+%F"])?;
         let name = self.part.word();
         let mut text = format!(
             "## {}\n\nMedians [least–most] of {} alternating rounds of `cargo xtask bench {name}`; the large file has {} MiB, and each \

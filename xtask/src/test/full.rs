@@ -8,9 +8,10 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{PROFILE, Run};
+use crate::command::said_in_clone;
+use crate::paths;
 use crate::provision::crates;
 use crate::summary::Report;
-use crate::{command, paths};
 
 const RESULT_FILE: &str = "docs/full-run.md";
 const DENY_VERSION: &str = "0.20.2";
@@ -94,11 +95,7 @@ fn forget_unpacked(run: &Run<'_>) -> Result<()> {
 /// When git or date can't be asked or the file can't be written.
 pub(super) fn write_result(report: &Report) -> Result<()> {
     let root = paths::clone_root();
-    let ask = |program: &str, args: &[&str]| {
-        command::output_of(Command::new(program).args(args).current_dir(&root))
-            .map(|text| text.trim().to_owned())
-    };
-    let dirty = if ask("git", &["status", "--porcelain"])?.is_empty() {
+    let dirty = if said_in_clone("git", &["status", "--porcelain"])?.is_empty() {
         ""
     } else {
         ", with changes not committed"
@@ -107,11 +104,11 @@ pub(super) fn write_result(report: &Report) -> Result<()> {
         "# The last full run\n\nWritten by `cargo xtask test --full`.\n\n\
          * commit: {}{dirty}\n* date: {}\n* machine: {}, {} cores; {}\n* result: {}\n\n\
          | step | seconds | outcome |\n|---|---|---|\n",
-        ask("git", &["rev-parse", "HEAD"])?,
-        ask("date", &["-u", "+%Y-%m-%d %H:%M UTC"])?,
-        ask("uname", &["-srm"])?,
+        said_in_clone("git", &["rev-parse", "HEAD"])?,
+        said_in_clone("date", &["-u", "+%Y-%m-%d %H:%M UTC"])?,
+        said_in_clone("uname", &["-srm"])?,
         std::thread::available_parallelism()?,
-        ask("rustc", &["--version"])?,
+        said_in_clone("rustc", &["--version"])?,
         report.last_line(),
     );
     for step in &report.steps {
