@@ -1,50 +1,85 @@
 //! What happens around every request: method override, refusals that need no route, limits on rest, request ids, problems.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use campusdisk_core::{Error, ErrorKind};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::body::{Linger, RequestBody};
 use crate::error::{Problem, Result};
 use crate::method::{self, Sent};
 use crate::options::HttpOptions;
 use crate::origin;
+use crate::routes::content;
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Puts the edge around the routes. The result has one fallback and no routes of its own, because the method override acts
-/// before routing; it can be nested like any router.
-pub(crate) fn around(routes: Router, state: AppState) -> Router {
-    let service = tower::service_fn(move |request: Request| {
-        let (routes, state) = (routes.clone(), state.clone());
-        async move { Ok::<_, std::convert::Infallible>(answer(routes, &state, request).await) }
-    });
-    Router::new().fallback_service(service)
+/// The whole API: the routes with the edge around them. A cheap handle; every clone is ready at once.
+#[derive(Clone, Debug)]
+pub struct Api {
+    routes: Router,
+    state: AppState,
 }
 
-async fn answer(routes: Router, state: &AppState, mut request: Request) -> Response {
-    let id = format!("{:032x}", state.ids().random());
-    let (sent, response) = match prepare(&mut request, state.options()) {
-        Ok(sent) => match AssertUnwindSafe(routes.oneshot(request)).catch_unwind().await {
-            Ok(Ok(response)) => (sent, response),
-            Ok(Err(never)) => match never {},
-            // The panic hook has told the log; the client is told that it is our fault.
-            Err(_) => (sent, Problem::from(fault()).into_response()),
-        },
-        Err(problem) => (Sent::Plainly, problem.into_response()),
-    };
-    if let Some(problem) = response.extensions().get::<Problem>() {
-        problem.log(&id, state.disk().is_stopping());
+impl Service<Request> for Api {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
-    finish(response, sent, &id)
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move { Ok(api.answer(request).await) })
+    }
+}
+
+impl Api {
+    pub(crate) fn new(routes: Router, state: AppState) -> Self {
+        Self { routes, state }
+    }
+
+    async fn answer(self, mut request: Request) -> Response {
+        let state = self.state.clone();
+        let id = format!("{:032x}", state.ids().random());
+        let (sent, response) = match prepare(&mut request, state.options()) {
+            Ok(sent) => match AssertUnwindSafe(self.route(request)).catch_unwind().await {
+                Ok(response) => (sent, response),
+                // The panic hook has told the log; the client is told that it is our fault.
+                Err(_) => (sent, Problem::from(fault()).into_response()),
+            },
+            Err(problem) => (Sent::Plainly, problem.into_response()),
+        };
+        if let Some(problem) = response.extensions().get::<Problem>() {
+            problem.log(&id, state.disk().is_stopping());
+        }
+        finish(response, sent, &id)
+    }
+
+    /// The table of routes costs as much as all that a small download needs else, so it is not asked for those.
+    async fn route(self, request: Request) -> Response {
+        match content::node_to_download(&request) {
+            Some(node) => content::download_directly(&self.state, node, request)
+                .await
+                .into_response(),
+            None => match self.routes.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+        }
+    }
 }
 
 fn fault() -> Error {

@@ -68,12 +68,13 @@ mod wire;
 #[cfg(feature = "accounts")]
 pub use self::accounts::AccountsIdentity;
 pub use self::actor::{AdminCaller, Caller, Scope, SignOn};
+pub use self::edge::Api;
 pub use self::error::Problem;
 pub use self::extract::Json;
 pub use self::io::IdleIo;
 pub use self::options::{FrontServer, HttpOptions};
 pub use self::probe::{Probe, StoreProbe};
-pub use self::router::{HostRoutes, HttpParts, openapi_without_accounts, router};
+pub use self::router::{HostRoutes, HttpParts, api, openapi_without_accounts, router};
 #[cfg(feature = "accounts")]
 pub use self::router::{openapi, openapi_with};
 pub use self::state::AppState;

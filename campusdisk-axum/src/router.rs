@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::actor::SignOn;
 use crate::cookies;
-use crate::edge;
+use crate::edge::Api;
 use crate::error::Problem;
 use crate::options::HttpOptions;
 use crate::probe::Probe;
@@ -104,7 +104,14 @@ impl HttpParts {
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: throttles and shares for certain networks need the
 /// client's address.
-pub fn router(mut parts: HttpParts) -> Router {
+pub fn router(parts: HttpParts) -> Router {
+    // One fallback and no routes: methods are overridden before a route is looked for.
+    Router::new().fallback_service(api(parts))
+}
+
+/// The same as a service, for a host that has no other routes, or finds its own: each router on the way costs every request a
+/// little. The host puts a [`ConnectInfo`](axum::extract::ConnectInfo) with the client's address among a request's extensions.
+pub fn api(mut parts: HttpParts) -> Api {
     let more = std::mem::take(&mut parts.more);
     let (routes, document) = table(&parts.who).merge(more).split_for_parts();
     let document = name_operations(document);
@@ -116,7 +123,7 @@ pub fn router(mut parts: HttpParts) -> Router {
         )
         .fallback(|| async { Problem::not_found() })
         .with_state(state.clone());
-    edge::around(routes, state)
+    Api::new(routes, state)
 }
 
 /// The OpenAPI document of the API with the accounts of `campusdisk-accounts`.

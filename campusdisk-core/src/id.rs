@@ -8,6 +8,17 @@ use crate::{Error, Result, Timestamp};
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH: usize = 26;
 
+/// What each byte stands for in the alphabet; beyond it, that it is none of it.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+
 /// Makes random numbers for ids and secrets.
 ///
 /// # Contract
@@ -45,12 +56,10 @@ fn decode(text: &str) -> Option<u128> {
         return None;
     }
     text.bytes().enumerate().try_fold(0u128, |value, (index, byte)| {
-        let digit = ALPHABET.iter().position(|&known| known == byte)? as u128;
+        let digit = DIGITS[usize::from(byte)];
         // 26 characters hold 130 bits: the first may use only three of its five.
-        if index == 0 && digit > 7 {
-            return None;
-        }
-        Some(value << 5 | digit)
+        let most = if index == 0 { 7 } else { 31 };
+        (digit <= most).then(|| value << 5 | u128::from(digit))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of files, out and in.
 
 use axum::Json as JsonAnswer;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::response::Response;
 use campusdisk_core::{Desk, EntryName, ErrorKind, NodeId, Place};
 use http::{HeaderMap, Method, StatusCode};
@@ -52,16 +52,43 @@ async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let id: NodeId = id.parse()?;
-    match desk.download(id).await {
+    send(&state, &desk, client, id.parse()?, &query, &method, &headers).await
+}
+
+/// The node that a GET asks for the bytes of, where the path shows it without the table of routes.
+pub(crate) fn node_to_download(request: &Request) -> Option<NodeId> {
+    let path = request.uri().path();
+    let id = path.strip_prefix("/api/v1/nodes/")?.strip_suffix("/content")?;
+    (request.method() == Method::GET).then(|| id.parse().ok())?
+}
+
+/// [`download`] of such a node.
+pub(crate) async fn download_directly(state: &AppState, node: NodeId, request: Request) -> Result<Response> {
+    let (mut parts, _) = request.into_parts();
+    let Reader(desk) = Reader::from_request_parts(&mut parts, state).await?;
+    let Ok(client) = Client::from_request_parts(&mut parts, state).await;
+    let Query(query) = Query::from_request_parts(&mut parts, state).await?;
+    send(state, &desk, client, node, &query, &parts.method, &parts.headers).await
+}
+
+async fn send(
+    state: &AppState,
+    desk: &Desk,
+    client: Client,
+    node: NodeId,
+    query: &ContentQuery,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    match desk.download(node).await {
         Ok(download) => {
             let download = download.with_address(client.address);
-            content::answer(&state, &client, &download, &method, &headers, &query).await
+            content::answer(state, &client, &download, method, headers, query).await
         }
         Err(error) if error.kind() == ErrorKind::InvalidInput => {
-            let archive = desk.archive(id).await.map_err(archive_problem)?;
+            let archive = desk.archive(node).await.map_err(archive_problem)?;
             let archive = archive.with_address(client.address);
-            content::answer(&state, &client, &archive, &method, &headers, &query).await
+            content::answer(state, &client, &archive, method, headers, query).await
         }
         Err(error) => Err(error.into()),
     }
@@ -229,5 +256,39 @@ async fn existing(desk: &Desk, folder: NodeId, name: &EntryName) -> Result<Optio
             Ok(None)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn only_a_get_of_a_node_s_bytes_is_found_without_the_table() {
+        let id = NodeId::from_u128(7);
+        let found = |method: Method, path: &str| {
+            let mut request = Request::new(Body::empty());
+            (*request.method_mut(), *request.uri_mut()) = (method, path.parse().unwrap());
+            node_to_download(&request)
+        };
+        let path = format!("/api/v1/nodes/{id}/content");
+        assert_eq!(found(Method::GET, &path), Some(id));
+        assert_eq!(found(Method::GET, &format!("{path}?inline")), Some(id));
+        for method in [Method::HEAD, Method::PUT, Method::POST, Method::DELETE] {
+            assert_eq!(found(method, &path), None);
+        }
+        for path in [
+            format!("{path}/"),
+            format!("/{path}"),
+            path.to_uppercase(),
+            "/api/v1/nodes/content".to_owned(),
+            "/api/v1/nodes//content".to_owned(),
+            "/api/v1/nodes/%30/content".to_owned(),
+            format!("/api/v1/nodes/{id}/children/content"),
+        ] {
+            assert_eq!(found(Method::GET, &path), None, "{path}");
+        }
     }
 }

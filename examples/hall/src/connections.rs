@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
@@ -26,6 +25,7 @@ use tower::ServiceExt as _;
 
 use crate::config::Config;
 use crate::metrics::HttpMetrics;
+use crate::page::Answers;
 
 /// HTTP/2 connections whose peer vanished are found by pings this far apart.
 const PING_PERIOD: Duration = Duration::from_secs(20);
@@ -47,27 +47,27 @@ const UNSENT_BYTES: u32 = 1 << 20;
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// All connections of a hall.
-pub(crate) struct Connections {
+pub(crate) struct Connections<Front> {
     builder: auto::Builder<TokioExecutor>,
     graceful: GracefulShutdown,
     tasks: TaskTracker,
     cut: CancellationToken,
     permits: Arc<Semaphore>,
-    app: App,
+    app: App<Front>,
     header_timeout: Duration,
     response_idle: Duration,
 }
 
 /// What answers requests.
 #[derive(Clone)]
-struct App {
-    router: Router,
+struct App<Front> {
+    front: Front,
     metrics: Arc<HttpMetrics>,
     logs_requests: bool,
 }
 
-impl Connections {
-    pub(crate) fn new(router: Router, metrics: Arc<HttpMetrics>, config: &Config) -> Self {
+impl<Front: Answers> Connections<Front> {
+    pub(crate) fn new(front: Front, metrics: Arc<HttpMetrics>, config: &Config) -> Self {
         let http = &config.http;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -90,7 +90,7 @@ impl Connections {
             cut: CancellationToken::new(),
             permits: Arc::new(Semaphore::new(http.max_connections)),
             app: App {
-                router,
+                front,
                 metrics,
                 logs_requests: config.log.requests,
             },
@@ -175,7 +175,7 @@ impl Connections {
     }
 }
 
-impl App {
+impl<Front: Answers> App<Front> {
     async fn answer(self, request: Request<Incoming>, peer: SocketAddr) -> Result<Response, Infallible> {
         let begun = Instant::now();
         let logged = self
@@ -194,7 +194,7 @@ impl App {
         };
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let response = match self.router.oneshot(request).await {
+        let response = match self.front.oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };

@@ -72,8 +72,8 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
         redis: redis.clone(),
         limit: config.http_options().ready_timeout,
     };
-    let api = campusdisk_axum::router(http.routes(metrics::routes(page)));
-    let router = page::mount(api, &config, site, brand);
+    let api = campusdisk_axum::api(http.routes(metrics::routes(page)));
+    let front = page::mount(api, &config, site, brand);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener
         .map_err(|error| Failure::new(format!("can't listen on {} (listen): {error}", config.listen)))?;
@@ -90,7 +90,7 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
     });
     let (sweep, upkeep) = (tokio::spawn(sweep), tokio::spawn(upkeep));
 
-    let mut connections = Connections::new(router, counted, &config);
+    let mut connections = Connections::new(front, counted, &config);
     let told = async {
         signals.next().await;
         stopping.cancel();
@@ -107,7 +107,12 @@ pub(crate) async fn run(overrides: Overrides) -> Outcome {
 }
 
 /// Lets transfers go on for the grace period, or until a second signal; then seals uploads and cuts what is left.
-async fn stop(connections: &mut Connections, signals: &mut Signals, config: &Config, disk: &CampusDisk) {
+async fn stop(
+    connections: &mut Connections<impl page::Answers>,
+    signals: &mut Signals,
+    config: &Config,
+    disk: &CampusDisk,
+) {
     let grace = config.http.grace();
     tracing::info!(
         grace_seconds = grace.as_secs(),

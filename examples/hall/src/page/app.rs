@@ -2,18 +2,21 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use campusdisk_accounts::Registration;
+use futures::FutureExt as _;
+use futures::future::{self, BoxFuture, Either};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
-use tower::ServiceExt as _;
+use tower::util::Oneshot;
+use tower::{Service, ServiceExt as _};
 
 use super::files::{self, File};
-use super::{escape, guard};
+use super::{Answers, escape, guard};
 use crate::brand::{self, Brand};
 use crate::config::Config;
 use crate::site::{Language, Site};
@@ -28,37 +31,55 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const SESSION_COOKIE: &str = "campusdisk_session=";
 
 /// The API with the app around it.
-pub(super) fn around(api: Router, config: &Config, site: Arc<Site>, brand: Brand) -> Router {
+pub(super) fn around<Api: Answers>(api: Api, config: &Config, site: Arc<Site>, brand: Brand) -> App<Api> {
     let document = Arc::new(Document::new(config, site, brand));
-    // As a service and not as a layer: a layer would box and clone once more for each request for a file.
-    let service = tower::service_fn(move |request: Request| {
-        let (document, api) = (document.clone(), api.clone());
-        async move { answer(&document, api, request).await }
-    });
-    Router::new().fallback_service(service)
+    App { document, api }
 }
 
-async fn answer(document: &Document, api: Router, request: Request) -> Result<Response, Infallible> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return api.oneshot(request).await;
+/// The API with the app around it: a service and not a layer, and no future of its own around the API's, so that what is asked of
+/// the API costs nothing more.
+#[derive(Clone)]
+pub(super) struct App<Api> {
+    document: Arc<Document>,
+    api: Api,
+}
+
+impl<Api: Answers> Service<Request> for App<Api> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Oneshot<Api, Request>, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
-    let (path, headers) = (request.uri().path(), request.headers());
-    if let Some(mut response) = document.brand.find(path) {
-        guard(&mut response, brand::POLICY, files::FOR_EVER);
-        return Ok(response);
-    }
-    match place(path, headers) {
-        Place::Api => api.oneshot(request).await,
-        Place::File(file) => {
-            let mut response = file.answer(headers);
-            guard(&mut response, POLICY, file.caching());
-            Ok(response)
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let api = self.api.clone();
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Either::Left(api.oneshot(request));
         }
-        Place::Page => Ok(document.answer(path, headers)),
-        Place::Visit => {
-            let (path, headers) = (path.to_owned(), headers.clone());
-            let facts = api.oneshot(request).await?;
-            Ok(document.visit(&path, &headers, &facts))
+        let (path, headers) = (request.uri().path(), request.headers());
+        let at_once = |response| Either::Right(future::ready(Ok(response)).boxed());
+        if let Some(mut response) = self.document.brand.find(path) {
+            guard(&mut response, brand::POLICY, files::FOR_EVER);
+            return at_once(response);
+        }
+        match place(path, headers) {
+            Place::Api => Either::Left(api.oneshot(request)),
+            Place::File(file) => {
+                let mut response = file.answer(headers);
+                guard(&mut response, POLICY, file.caching());
+                at_once(response)
+            }
+            Place::Page => at_once(self.document.answer(path, headers)),
+            Place::Visit => {
+                let (document, path, headers) = (self.document.clone(), path.to_owned(), headers.clone());
+                let visit = async move {
+                    let facts = api.oneshot(request).await?;
+                    Ok(document.visit(&path, &headers, &facts))
+                };
+                Either::Right(visit.boxed())
+            }
         }
     }
 }

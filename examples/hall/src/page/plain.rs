@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use http::header;
 
-use super::{escape, guard};
+use super::{Answers, escape, guard};
 use crate::brand::{self, Brand};
 use crate::config::Config;
 use crate::site::Site;
@@ -22,7 +22,7 @@ const SETUP_SCRIPT: &str = include_str!("plain/setup.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The API with the plain pages beside it.
-pub(super) fn around(api: Router, _: &Config, site: Arc<Site>, brand: Brand) -> Router {
+pub(super) fn around(api: impl Answers, _: &Config, site: Arc<Site>, brand: Brand) -> Router {
     let page = |text: &'static str| {
         let site = site.clone();
         move || async move {

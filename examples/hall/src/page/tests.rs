@@ -16,7 +16,7 @@ fn api() -> Router {
     })
 }
 
-async fn site(prefix: &str) -> Router {
+async fn site(prefix: &str) -> impl Answers + use<> {
     let mut config = Config::default();
     config.http.prefix = prefix.to_owned();
     config.page.name = Some("<Hall>".to_owned());
@@ -26,7 +26,7 @@ async fn site(prefix: &str) -> Router {
     mount(api(), &config, Arc::new(site), brand)
 }
 
-async fn send(router: &Router, request: http::request::Builder) -> Response {
+async fn send(router: &impl Answers, request: http::request::Builder) -> Response {
     router
         .clone()
         .oneshot(request.body(Body::empty()).unwrap())
@@ -39,7 +39,7 @@ async fn text(response: Response) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-async fn ask(router: &Router, method: &str, path: &str) -> (u16, String) {
+async fn ask(router: &impl Answers, method: &str, path: &str) -> (u16, String) {
     let response = send(router, Request::builder().method(method).uri(path)).await;
     let status = response.status().as_u16();
     match response.headers().get(header::LOCATION) {
