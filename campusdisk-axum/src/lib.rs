@@ -72,6 +72,7 @@ pub use self::edge::Api;
 pub use self::error::Problem;
 pub use self::extract::Json;
 pub use self::io::IdleIo;
+pub use self::method::keep_headers_only;
 pub use self::options::{FrontServer, HttpOptions};
 pub use self::probe::{Probe, StoreProbe};
 pub use self::router::{HostRoutes, HttpParts, api, openapi_without_accounts, router};

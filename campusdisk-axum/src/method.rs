@@ -1,9 +1,10 @@
-//! `X-HTTP-Method-Override`: for gateways that pass only GET and POST.
+//! `X-HTTP-Method-Override`, for gateways that pass only GET and POST, and answers without a body.
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, Method, header};
+use http_body::Body as _;
 
 use crate::error::{Problem, Result};
 
@@ -14,6 +15,8 @@ const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 pub(crate) enum Sent {
     /// The method is the one on the wire.
     Plainly,
+    /// So is this, and nothing but the headers may be answered.
+    Head,
     /// A HEAD that came as a POST: its answer may announce no body that does not come (RFC 9110 §8.6).
     HeadAsPost,
 }
@@ -23,6 +26,9 @@ pub(crate) enum Sent {
 /// # Errors
 /// 400 when a POST names a method that can't be meant. On other methods the header says nothing.
 pub(crate) fn apply_override(request: &mut Request) -> Result<Sent> {
+    if request.method() == Method::HEAD {
+        return Ok(Sent::Head);
+    }
     if request.method() != Method::POST {
         return Ok(Sent::Plainly);
     }
@@ -54,13 +60,29 @@ pub(crate) fn apply_override(request: &mut Request) -> Result<Sent> {
 
 /// Makes the answer fit the method on the wire.
 pub(crate) fn fit(sent: Sent, response: &mut Response) {
-    if sent == Sent::HeadAsPost {
-        response.headers_mut().remove(header::CONTENT_ENCODING);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-        *response.body_mut() = Body::empty();
+    match sent {
+        Sent::Plainly => {}
+        Sent::Head => keep_headers_only(response),
+        Sent::HeadAsPost => {
+            response.headers_mut().remove(header::CONTENT_ENCODING);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            *response.body_mut() = Body::empty();
+        }
     }
+}
+
+/// Makes the answer to a GET that of a HEAD (RFC 9110 §9.3.2): no body, and the length of the one that is left out. Routers of axum do
+/// this by themselves; on HTTP/2 hyper does not.
+pub fn keep_headers_only(response: &mut Response) {
+    if let Some(length) = response.body().size_hint().exact().filter(|&length| length > 0) {
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert_with(|| length.into());
+    }
+    *response.body_mut() = Body::empty();
 }
 
 #[cfg(test)]
@@ -98,8 +120,23 @@ mod tests {
 
     #[test]
     fn only_a_post_is_overridden() {
-        for method in [Method::GET, Method::PUT, Method::HEAD, Method::OPTIONS] {
+        for method in [Method::GET, Method::PUT, Method::OPTIONS] {
             assert_eq!(meant(method.clone(), "DELETE"), Some((method, Sent::Plainly)));
         }
+        assert_eq!(meant(Method::HEAD, "DELETE"), Some((Method::HEAD, Sent::Head)));
+    }
+
+    #[test]
+    fn a_head_is_answered_the_length_of_what_is_left_out() {
+        let fitted = |mut response: Response| {
+            fit(Sent::Head, &mut response);
+            assert!(response.body().is_end_stream());
+            response.headers().get(header::CONTENT_LENGTH).cloned()
+        };
+        assert_eq!(fitted(Response::new(Body::from("12345"))).unwrap(), "5");
+        assert_eq!(fitted(Response::new(Body::empty())), None);
+        let mut known = Response::new(Body::empty());
+        known.headers_mut().insert(header::CONTENT_LENGTH, 7.into());
+        assert_eq!(fitted(known).unwrap(), "7");
     }
 }

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use campusdisk_accounts::Registration;
+use campusdisk_axum::keep_headers_only;
 use futures::FutureExt as _;
 use futures::future::{self, BoxFuture, Either};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -59,7 +60,14 @@ impl<Api: Answers> Service<Request> for App<Api> {
             return Either::Left(api.oneshot(request));
         }
         let (path, headers) = (request.uri().path(), request.headers());
-        let at_once = |response| Either::Right(future::ready(Ok(response)).boxed());
+        let is_head = *request.method() == Method::HEAD;
+        let fitted = move |mut response: Response| {
+            if is_head {
+                keep_headers_only(&mut response);
+            }
+            response
+        };
+        let at_once = |response| Either::Right(future::ready(Ok(fitted(response))).boxed());
         if let Some(mut response) = self.document.brand.find(path) {
             guard(&mut response, brand::POLICY, files::FOR_EVER);
             return at_once(response);
@@ -76,7 +84,7 @@ impl<Api: Answers> Service<Request> for App<Api> {
                 let (document, path, headers) = (self.document.clone(), path.to_owned(), headers.clone());
                 let visit = async move {
                     let facts = api.oneshot(request).await?;
-                    Ok(document.visit(&path, &headers, &facts))
+                    Ok(fitted(document.visit(&path, &headers, &facts)))
                 };
                 Either::Right(visit.boxed())
             }

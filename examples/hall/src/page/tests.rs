@@ -88,6 +88,21 @@ async fn below_a_prefix_the_api_sees_its_own_paths() {
 }
 
 #[tokio::test]
+async fn a_head_is_answered_the_headers_of_a_page_and_nothing_else() {
+    for prefix in ["", "/portal/disk"] {
+        let router = site(prefix).await;
+        let answer = |method: &str| {
+            let request = Request::builder().method(method);
+            send(&router, request.uri(format!("{prefix}/setup")))
+        };
+        let (head, get) = (answer("HEAD").await, answer("GET").await);
+        let length = head.headers()[header::CONTENT_LENGTH].clone();
+        assert_eq!(text(head).await, "");
+        assert_eq!(length, text(get).await.len().to_string());
+    }
+}
+
+#[tokio::test]
 async fn the_name_of_the_hall_can_not_become_markup() {
     let (_, text) = ask(&site("").await, "GET", "/").await;
     assert!(
