@@ -60,7 +60,7 @@ impl Api {
                 // The panic hook has told the log; the client is told that it is our fault.
                 Err(_) => (sent, Problem::from(fault()).into_response()),
             },
-            Err(problem) => (Sent::Plainly, problem.into_response()),
+            Err(problem) => (Sent::by(request.method()), problem.into_response()),
         };
         if let Some(problem) = response.extensions().get::<Problem>() {
             problem.log(&id, state.disk().is_stopping());

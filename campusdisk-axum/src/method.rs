@@ -21,16 +21,23 @@ pub(crate) enum Sent {
     HeadAsPost,
 }
 
+impl Sent {
+    /// By a method that means itself.
+    pub(crate) fn by(method: &Method) -> Self {
+        match *method {
+            Method::HEAD => Self::Head,
+            _ => Self::Plainly,
+        }
+    }
+}
+
 /// Gives the request the method it means.
 ///
 /// # Errors
 /// 400 when a POST names a method that can't be meant. On other methods the header says nothing.
 pub(crate) fn apply_override(request: &mut Request) -> Result<Sent> {
-    if request.method() == Method::HEAD {
-        return Ok(Sent::Head);
-    }
     if request.method() != Method::POST {
-        return Ok(Sent::Plainly);
+        return Ok(Sent::by(request.method()));
     }
     let Some(value) = request.headers().get(OVERRIDE) else {
         return Ok(Sent::Plainly);
