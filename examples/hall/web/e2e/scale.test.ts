@@ -41,6 +41,7 @@ test(
   'a folder of 100,000 entries is walked and scrolled through without a frame over 100 ms',
   { timeout: FULL ? 30 * MINUTES : 4 * MINUTES },
   async ({ hall, arrive }) => {
+    await hall.stepBack()
     hall.addAccount('ada')
     const names = Array.from({ length: ENTRIES }, (_, index) => `file ${String(index).padStart(6, '0')}.pdf`)
     const person = await arrive()
@@ -142,6 +143,7 @@ test(
   `a folder of ${FILES} files arrives whole and equal, with a reload and a killed hall in the middle`,
   { timeout: FULL ? 30 * MINUTES : 4 * MINUTES },
   async ({ hall, arrive }) => {
+    await hall.stepBack()
     hall.addAccount('ada')
     const folder = join(hall.folder, 'of the person', 'Many')
     const sums = folderOfFiles(folder, FILES)

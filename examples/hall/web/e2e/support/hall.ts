@@ -23,6 +23,8 @@ export const PASSWORD = 'a password of tests'
 export class Hall {
   readonly folder = mkdtempSync(join(tmpdir(), 'hall-page-'))
   private child: ChildProcess | undefined
+  /** How much everybody else goes first. */
+  private niceness = 0
   /** Where it listens, with its prefix. */
   base = ''
   /** The link that makes the first administrator. */
@@ -45,7 +47,8 @@ export class Hall {
   async serve(): Promise<void> {
     const listen = this.base ? new URL(this.base).host : '127.0.0.1:0'
     const log = openSync(join(this.folder, 'hall.log'), 'a')
-    const child = spawn(binary(), ['serve', '--listen', listen, ...this.place()], {
+    const serve = [binary(), 'serve', '--listen', listen, ...this.place()]
+    const child = spawn('nice', ['-n', `${this.niceness}`, ...serve], {
       stdio: ['ignore', 'pipe', log],
       env: this.environment(),
     })
@@ -60,6 +63,13 @@ export class Hall {
       }
     }
     throw new Error(`the hall did not start: ${this.log()}`)
+  }
+
+  /** Serves with what the browser leaves of the processors, as if from a machine of its own: what is measured is the page. */
+  async stepBack(): Promise<void> {
+    await this.kill()
+    this.niceness = 10
+    await this.serve()
   }
 
   /** Ends it as a lost machine would. */
