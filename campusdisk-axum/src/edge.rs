@@ -68,7 +68,7 @@ impl Api {
         finish(response, sent, &id)
     }
 
-    /// The table of routes costs as much as all that a small download needs else, so it is not asked for those.
+    /// Downloads are most of all requests, and small ones cost little else than the table of routes, so it is not asked for those.
     async fn route(self, request: Request) -> Response {
         match content::node_to_download(&request) {
             Some(node) => content::download_directly(&self.state, node, request)
