@@ -51,8 +51,8 @@ impl Api {
         Self { routes, state }
     }
 
-    async fn answer(self, mut request: Request) -> Response {
-        let state = self.state.clone();
+    async fn answer(&self, mut request: Request) -> Response {
+        let state = &self.state;
         let id = format!("{:032x}", state.ids().random());
         let (sent, response) = match prepare(&mut request, state.options()) {
             Ok(sent) => match AssertUnwindSafe(self.route(request)).catch_unwind().await {
@@ -69,12 +69,12 @@ impl Api {
     }
 
     /// Downloads are most of all requests, and small ones cost little else than the table of routes, so it is not asked for those.
-    async fn route(self, request: Request) -> Response {
+    async fn route(&self, request: Request) -> Response {
         match content::node_to_download(&request) {
             Some(node) => content::download_directly(&self.state, node, request)
                 .await
                 .into_response(),
-            None => match self.routes.oneshot(request).await {
+            None => match self.routes.clone().oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
