@@ -1,22 +1,24 @@
-//! The bare client as a rival of the store: `hdfs_raw get CONF_DIR PATH`, `hdfs_raw stream CONF_DIR PATH`, `hdfs_raw put CONF_DIR PATH FILE`
-//! and `hdfs_raw list CONF_DIR FOLDER`.
+//! The bare client as a rival of the store: `hdfs_raw get CONF_DIR PATH`, `hdfs_raw stream CONF_DIR PATH`, `hdfs_raw put CONF_DIR PATH FILE`,
+//! `hdfs_raw each CONF_DIR PATH...` and `hdfs_raw list CONF_DIR FOLDER`.
 //!
 //! Prints MB/s (10^6 bytes). `get` reads ranges of 4 MiB one after the other, `stream` the whole file as one stream, and both throw away what they
-//! read; `put` has the block size of the store and the replication of the cluster. `list` prints length and path of each file below a folder.
+//! read; `put` has the block size of the store and the replication of the cluster. `each` opens and reads many files, 64 at once, and prints
+//! how many a second. `list` prints length and path of each file below a folder.
 
 use std::fs::File;
 use std::io::Read;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use hdfs_native::{Client, ClientBuilder, WriteOptions};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const RANGE_BYTES: usize = 4 << 20;
 const PIECE_BYTES: usize = 1 << 20;
 const BLOCK_BYTES: u64 = 128 << 20;
+const FILES_AT_ONCE: usize = 64;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -35,6 +37,7 @@ async fn main() -> Outcome<()> {
             (get(&client, path, usize::MAX).await?, started)
         }
         ["list", conf_dir, folder] => return list(&client(conf_dir)?, folder).await,
+        ["each", conf_dir, paths @ ..] => return each(&client(conf_dir)?, paths).await,
         ["put", conf_dir, path, file] => {
             let (client, file) = (client(conf_dir)?, File::open(file)?);
             let started = Instant::now();
@@ -42,7 +45,8 @@ async fn main() -> Outcome<()> {
         }
         _ => {
             return Err(
-                "hdfs_raw get|stream CONF_DIR PATH | put CONF_DIR PATH FILE | list CONF_DIR FOLDER".into(),
+                "hdfs_raw get|stream CONF_DIR PATH | put CONF_DIR PATH FILE | each CONF_DIR PATH... | list CONF_DIR FOLDER"
+                    .into(),
             );
         }
     };
@@ -60,6 +64,20 @@ async fn get(client: &Client, path: &str, range_bytes: usize) -> Outcome<usize> 
         }
     }
     Ok(len_bytes)
+}
+
+async fn each(client: &Client, paths: &[&str]) -> Outcome<()> {
+    let started = Instant::now();
+    let read = |path: &&str| {
+        let (client, path) = (client.clone(), (*path).to_owned());
+        tokio::spawn(async move { get(&client, &path, usize::MAX).await })
+    };
+    let mut reads = stream::iter(paths).map(read).buffer_unordered(FILES_AT_ONCE);
+    while let Some(read) = reads.try_next().await? {
+        read?;
+    }
+    println!("{:.1}", paths.len() as f64 / started.elapsed().as_secs_f64());
+    Ok(())
 }
 
 async fn list(client: &Client, folder: &str) -> Outcome<()> {

@@ -33,7 +33,7 @@ pub(crate) fn measure(setting: &Setting<'_>, local: &Hall) -> Result<Vec<Compari
     comparisons.extend(upload(setting, &cluster, &hall, &file)?);
     let place = format!("a file of {} on HDFS", setting.large_name());
     comparisons.push(crowd::memory(&hall, &url, &place, CROWD_MEGABYTES)?);
-    comparisons.push(hdfs_hot::small_and_cold(setting, &cluster, &hall)?);
+    comparisons.extend(hdfs_hot::small_and_cold(setting, &cluster, &hall)?);
     hall.stop()?;
     comparisons.extend(hdfs_hot::measure(setting, &cluster, local)?);
     comparisons.extend(upload_unsynced(setting, &cluster, &file)?);

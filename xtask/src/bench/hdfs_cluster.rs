@@ -77,6 +77,12 @@ impl Cluster {
         load::figure(self.raw_command(verb, path).args(file))
     }
 
+    /// Files a second of the bare client, which opens and reads each of them, many at once.
+    pub(crate) fn raw_each(&self, paths: &[String]) -> Result<f64> {
+        let (first, rest) = paths.split_first().context("there are files to read")?;
+        load::figure(self.raw_command("each", first).args(rest))
+    }
+
     /// The files of `len_bytes` bytes below a folder that are written to their ends.
     pub(crate) fn files_of(&self, folder: &str, len_bytes: u64) -> Result<Vec<String>> {
         let listed = command::output_of(&mut self.raw_command("list", folder))?;

@@ -26,6 +26,9 @@ const CONNECTIONS: usize = 64;
 /// How many small files are asked for once each.
 const SMALL_FILES: u64 = 2000;
 
+/// How often they are read before they are measured.
+const WARMING_JVMS: usize = 5;
+
 pub(crate) fn measure(setting: &Setting<'_>, cluster: &Cluster, local: &Hall) -> Result<Vec<Comparison>> {
     let hot = Setup {
         store: Some(cluster.store("/bench-hot", "")),
@@ -68,8 +71,13 @@ pub(crate) fn measure(setting: &Setting<'_>, cluster: &Cluster, local: &Hall) ->
     Ok(comparisons)
 }
 
-/// Small files, each asked for once of a hall that has just started, and of WebHDFS; both give the hall's own blobs.
-pub(crate) fn small_and_cold(setting: &Setting<'_>, cluster: &Cluster, hall: &Hall) -> Result<Comparison> {
+/// Small files, each asked for once of a hall that has just started, of WebHDFS, and of the cluster by the bare client; all give the hall's
+/// own blobs.
+pub(crate) fn small_and_cold(
+    setting: &Setting<'_>,
+    cluster: &Cluster,
+    hall: &Hall,
+) -> Result<Vec<Comparison>> {
     let folder = hall.make_folder("small files")?;
     fill(setting, hall, &folder)?;
     let mut ours: Vec<String> = hall
@@ -77,31 +85,38 @@ pub(crate) fn small_and_cold(setting: &Setting<'_>, cluster: &Cluster, hall: &Ha
         .iter()
         .map(|node| hall.content(node))
         .collect();
-    let blobs = cluster.files_of("/bench", SMALL_BYTES)?;
+    let mut blobs = cluster.files_of("/bench", SMALL_BYTES)?;
     ensure!(
         blobs.len() >= ours.len(),
         "{} files have {} blobs: 4 KiB do not go to the store any more",
         ours.len(),
         blobs.len()
     );
-    let mut theirs: Vec<String> = blobs.iter().map(|path| cluster.web("OPEN", path)).collect();
     let count = usize::try_from(SMALL_FILES)?;
     ours.truncate(count);
-    theirs.truncate(count);
-    setting.compare(
+    blobs.truncate(count);
+    let theirs: Vec<String> = blobs.iter().map(|path| cluster.web("OPEN", path)).collect();
+    let by_web = || client::once_each(&theirs, None, CONNECTIONS, SMALL_BYTES);
+    let bare = || cluster.raw_each(&blobs);
+    // By JVMs that have compiled what they need, as the large file is.
+    for _ in 0..WARMING_JVMS {
+        bare()?;
+        by_web()?;
+    }
+    setting.compare_all(
         &format!(
             "downloads of {} files of 4 KiB from HDFS, each once, 64 connections",
             ours.len()
         ),
         Unit::RequestsPerSecond,
-        8.0,
         ("hall, just started", &|| {
             hall.restart()?;
             client::once_each(&ours, hall.authorization(), CONNECTIONS, SMALL_BYTES)
         }),
-        ("WebHDFS OPEN", &|| {
-            client::once_each(&theirs, None, CONNECTIONS, SMALL_BYTES)
-        }),
+        &[
+            (Some(8.0), ("WebHDFS OPEN", &by_web)),
+            (None, ("bare hdfs-native, no HTTP", &bare)),
+        ],
     )
 }
 
