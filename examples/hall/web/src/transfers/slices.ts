@@ -1,6 +1,6 @@
 /** As many as are looked at before the page draws again: for each file the browser asks the system. */
 const SLICE = 10
-/** A window that was hidden meanwhile does not draw, ms. */
+/** So long a frame is waited for, ms: a window that is hidden meanwhile has none. */
 const NOT_DRAWN_MS = 100
 
 /**
