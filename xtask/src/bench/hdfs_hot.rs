@@ -98,7 +98,7 @@ pub(crate) fn small_and_cold(
     let theirs: Vec<String> = blobs.iter().map(|path| cluster.web("OPEN", path)).collect();
     let by_web = || client::once_each(&theirs, None, CONNECTIONS, SMALL_BYTES);
     let bare = || cluster.raw_each(&blobs);
-    // By JVMs that have compiled what they need, as the large file is.
+    // JVMs that have just begun are slow at anything. These go on compiling for longer than this, for all alike.
     for _ in 0..WARMING_JVMS {
         bare()?;
         by_web()?;
