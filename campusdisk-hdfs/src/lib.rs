@@ -10,7 +10,8 @@
 //! cluster is configured to survive.
 //!
 //! * **Writing goes by the client library as long as all goes well**, four blobs at once, as it is the quickest. A DataNode that dies or
-//!   hangs ends such a write; the spool is sent again, and what comes in the next [`avoid_for`](HdfsConfig::avoid_for) too, by WebHDFS.
+//!   hangs ends such a write; the spool is sent again, and what comes in the next [`avoid_for`](HdfsConfig::avoid_for) too, by WebHDFS,
+//!   and without those of the block's DataNodes that don't answer by HTTP.
 //! * **Writing by WebHDFS** outlives that: a DataNode takes the bytes and writes them with Hadoop's own client, which leaves out
 //!   other DataNodes that die meanwhile. When that DataNode itself dies or hangs, it is avoided for
 //!   [`avoid_for`](HdfsConfig::avoid_for) and the spool is sent again through another, up to five times in all. So a

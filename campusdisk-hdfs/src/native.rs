@@ -60,16 +60,10 @@ pub(crate) async fn send(
     Err(last.unwrap_or_else(Failure::strange_answer))
 }
 
-/// The same in one try, with all replicas.
-pub(crate) async fn send_once(
-    cluster: &Arc<Cluster>,
-    name: &str,
-    spool: &SpoolReader,
-) -> Result<NewFile, Failure> {
-    let file = NewFile::fresh(cluster, name);
-    let writer = create(cluster, &file, cluster.config.replication).await?;
-    write(cluster, writer, spool.clone()).await?;
-    Ok(file)
+/// The same to `file` in one try, with all replicas.
+pub(crate) async fn send_once(cluster: &Cluster, file: &NewFile, spool: &SpoolReader) -> Result<(), Failure> {
+    let writer = create(cluster, file, cluster.config.replication).await?;
+    write(cluster, writer, spool.clone()).await
 }
 
 fn replicas(cluster: &Cluster) -> u32 {

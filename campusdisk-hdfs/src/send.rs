@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use campusdisk_core::ErrorKind;
+use futures::future::{join_all, try_join};
 use futures::stream;
 use reqwest::{Body, Url};
 use tokio::sync::watch;
@@ -14,7 +15,7 @@ use crate::error::Failure;
 use crate::file::{NewFile, SentFile};
 use crate::pace::{self, Turn};
 use crate::spool::SpoolReader;
-use crate::web::Web;
+use crate::web::{DataNode, Web};
 use crate::{native, replicas};
 
 /// Sends what `spool` has and will have, to a file that will be `name`. Ends after the blob has ended, the file has its
@@ -28,7 +29,7 @@ pub(crate) async fn send(
     spool: SpoolReader,
 ) -> Result<SentFile, Failure> {
     let file = match cluster.web.as_ref().filter(|web| !web.rest.lasts()) {
-        Some(web) => match quickly(&cluster, &name, &spool).await? {
+        Some(web) => match quickly(&cluster, web, &name, &spool).await? {
             Some(file) => file,
             None => surely(&cluster, web, &name, &spool).await?,
         },
@@ -46,6 +47,7 @@ pub(crate) async fn send(
 /// Sends by the client library, which is quicker, while nothing has failed lately; `None` where WebHDFS is to be used.
 async fn quickly(
     cluster: &Arc<Cluster>,
+    web: &Web,
     name: &str,
     spool: &SpoolReader,
 ) -> Result<Option<NewFile>, Failure> {
@@ -58,15 +60,19 @@ async fn quickly(
     let Ok(_turn) = cluster.native_writes.try_acquire() else {
         return Ok(None);
     };
-    match native::send_once(cluster, name, spool).await {
-        Ok(file) => Ok(Some(file)),
+    let file = NewFile::fresh(cluster, name);
+    match native::send_once(cluster, &file, spool).await {
+        Ok(()) => Ok(Some(file)),
         // Room that is used up is so for everybody.
         Err(failure) if failure.kind() == ErrorKind::LimitExceeded => Err(failure),
         Err(failure) => {
-            // It can't say which DataNode it was, nor do without it. It is only ever a shorter way: WebHDFS has the last word.
+            // It can't do without the DataNode that failed. It is only ever a shorter way: WebHDFS has the last word.
             cluster.native_rest.begin();
             cluster.resent.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(%name, %failure, "a blob is sent again by WebHDFS, as others are for a while");
+            if let Err(failure) = avoid_silent(cluster, web, &file).await {
+                tracing::debug!(%name, %failure, "it is not known which DataNode failed");
+            }
             Ok(None)
         }
     }
@@ -163,9 +169,30 @@ async fn put(cluster: &Cluster, web: &Web, place: &Url, spool: &SpoolReader) -> 
 async fn avoid(cluster: &Cluster, web: &Web, place: &Url) {
     let nodes = web.data_nodes().await.unwrap_or_default();
     if let Some(node) = nodes.into_iter().find(|node| node.serves(place)) {
-        tracing::warn!(store = %cluster.info.name, node = node.transfer, "a DataNode does not answer and is avoided");
-        cluster.avoid.note(node.transfer);
+        note(cluster, node);
     }
+}
+
+/// Avoids the DataNodes that were to take the last block of `file` and do not answer: the client library can't say which
+/// of them failed.
+async fn avoid_silent(cluster: &Cluster, web: &Web, file: &NewFile) -> Result<(), Failure> {
+    let (blocks, nodes) = try_join(web.replicas(file.path()), web.data_nodes()).await?;
+    let takers = blocks.last().map_or(&[][..], Vec::as_slice);
+    let questions = nodes
+        .into_iter()
+        .filter(|node| takers.contains(&node.transfer))
+        .map(async |node| {
+            if !web.is_up(&node).await {
+                note(cluster, node);
+            }
+        });
+    join_all(questions).await;
+    Ok(())
+}
+
+fn note(cluster: &Cluster, node: DataNode) {
+    tracing::warn!(store = %cluster.info.name, node = node.transfer, "a DataNode does not answer and is avoided");
+    cluster.avoid.note(node.transfer);
 }
 
 fn body(spool: SpoolReader, turn: watch::Sender<Turn>) -> Body {

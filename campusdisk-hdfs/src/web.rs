@@ -59,10 +59,7 @@ impl Web {
                 .map(|url| url.trim_end_matches('/').to_owned())
                 .collect(),
         };
-        let client = || {
-            let plain = name_nodes.iter().all(|url| url.starts_with("http://"));
-            client(plain)
-        };
+        let client = || client(is_plain(&name_nodes));
         Ok(Self {
             to_name_nodes: client().build()?,
             // Who waits for a neighbour takes nothing, for longer than the system would bear by default.
@@ -129,7 +126,17 @@ impl Web {
         futures::future::select_ok(questions).await.is_ok()
     }
 
-    /// The transfer addresses of the DataNodes that hold each block of a file, as the NameNode knows them.
+    /// Whether a DataNode answers at all, whatever it says.
+    pub(crate) async fn is_up(&self, node: &DataNode) -> bool {
+        match node.page(is_plain(&self.name_nodes)) {
+            Some(page) => self.answers(&page).await,
+            // Nobody can ask it.
+            None => true,
+        }
+    }
+
+    /// The transfer addresses of the DataNodes that hold each block of a file, or are to hold it where it is being
+    /// written, as the NameNode knows them.
     pub(crate) async fn replicas(&self, path: &str) -> Result<Vec<Vec<String>>, Failure> {
         let found: ReplicasOf = self
             .operate(Method::GET, "GETFILEBLOCKLOCATIONS", path, &[])
@@ -296,6 +303,16 @@ impl DataNode {
             .filter_map(|address| address.rsplit_once(':'))
             .any(|(web_host, web_port)| is_host(web_host) && web_port == port.to_string())
     }
+
+    /// Where it answers, by HTTP or by HTTPS.
+    fn page(&self, is_plain: bool) -> Option<Url> {
+        let [plain, secure] = &self.web;
+        let page = match is_plain {
+            true => format!("http://{plain}/"),
+            false => format!("https://{secure}/"),
+        };
+        page.parse().ok()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -421,6 +438,10 @@ fn create_flags(config: &HdfsConfig) -> &'static str {
     }
 }
 
+fn is_plain(urls: &[String]) -> bool {
+    urls.iter().all(|url| url.starts_with("http://"))
+}
+
 fn client(plain: bool) -> ClientBuilder {
     let builder = Client::builder()
         .connect_timeout(CONNECT_LIMIT)
@@ -475,6 +496,9 @@ mod tests {
             .find(|node| node.transfer == "10.0.0.1:9866")
             .unwrap();
         assert_eq!(first.last_heartbeat, Duration::from_secs(2));
+        let page = |is_plain| first.page(is_plain).unwrap().to_string();
+        assert_eq!(page(true), "http://10.0.0.1:9864/");
+        assert_eq!(page(false), "https://10.0.0.1:0/");
     }
 
     fn beans(text: &str) -> Beans {

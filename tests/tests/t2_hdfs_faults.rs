@@ -111,8 +111,7 @@ async fn the_quicker_way_is_left_when_a_datanode_is_killed_in_the_middle_of_it()
         for seed in 0..4 {
             upload_of(&store, seed, 2 * MIB).await;
         }
-        // WebHDFS may choose the dead node to write for us once.
-        assert!(store.resent() <= resent + 1, "{} after {resent}", store.resent());
+        assert_eq!(store.resent(), resent, "the dead node is known");
     })
     .await;
 }
