@@ -94,6 +94,9 @@ pub trait Metadata {
     /// The node and its ancestors, from the drive's root down to the node; empty when there is no such node.
     async fn path(&self, id: NodeId) -> Result<Vec<Node>>;
 
+    /// The same, and the node's content with its layout where it has one, all as it was at one moment.
+    async fn path_and_content(&self, id: NodeId) -> Result<(Vec<Node>, Option<Content>)>;
+
     /// Live nodes in the given drives whose folded name contains the query's text and that have no trashed ancestor,
     /// ordered by name key, then id.
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Node>>;

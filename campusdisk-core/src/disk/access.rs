@@ -156,36 +156,16 @@ impl Shared {
 
     /// The live node, from the catalog.
     pub(super) async fn fresh_place(&self, node: NodeId) -> Result<Option<Arc<Place>>> {
-        for _ in 0..self.policy.race_tries {
-            if let Some(place) = self.try_place(node).await? {
-                return Ok(place);
-            }
-        }
-        Err(Error::new(ErrorKind::Conflict, "the file is changing; try again"))
-    }
-
-    /// The live node, if any; `None` when it changed between two reads.
-    async fn try_place(&self, node: NodeId) -> Result<Option<Option<Arc<Place>>>> {
-        let mut path = self.catalog.path(node).await?;
-        let Some(node) = path.pop() else {
-            return Ok(Some(None));
-        };
+        let (mut path, content) = self.catalog.path_and_content(node).await?;
+        let Some(node) = path.pop() else { return Ok(None) };
         if node.trashed.is_some() || path.iter().any(|folder| folder.trashed.is_some()) {
-            return Ok(Some(None));
+            return Ok(None);
         }
-        let content = match node.content {
-            Some(content) => match self.catalog.content(content).await? {
-                Some(content) => Some(Arc::new(content)),
-                // The file was purged between the two reads.
-                None => return Ok(None),
-            },
-            None => None,
-        };
-        Ok(Some(Some(Arc::new(Place {
+        Ok(Some(Arc::new(Place {
             node,
-            content,
+            content: content.map(Arc::new),
             ancestors: path.iter().map(|folder| folder.id).collect(),
-        }))))
+        })))
     }
 }
 

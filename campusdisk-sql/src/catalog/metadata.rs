@@ -1,6 +1,9 @@
 //! Reads of drives, nodes, contents and uploads.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use campusdisk_core::catalog::record::{
@@ -83,6 +86,29 @@ impl Metadata for SqlCatalog {
 
     async fn path(&self, id: NodeId) -> Result<Vec<Node>> {
         self.list(path(), Args::new().id(id.as_u128()), rows::node).await
+    }
+
+    async fn path_and_content(&self, id: NodeId) -> Result<(Vec<Node>, Option<Content>)> {
+        let args = Args::new().id(id.as_u128());
+        let mut nodes = BTreeMap::new();
+        let mut content: Option<Content> = None;
+        let mut extents = BTreeMap::new();
+        for row in self.database.rows(PATH_AND_CONTENT.as_str(), args).await? {
+            let mut row = Columns::of(&row);
+            let height = row.int()?;
+            let node = rows::node(&mut row)?;
+            if height == 0 && node.content.is_some() {
+                content = Some(rows::content(&mut row)?);
+                if let Some(position) = row.opt_int()? {
+                    extents.insert(position, rows::opt_extent(&mut row)?);
+                }
+            }
+            nodes.insert(Reverse(height), node);
+        }
+        if let Some(content) = &mut content {
+            content.extents = extents.into_values().flatten().collect();
+        }
+        Ok((nodes.into_values().collect(), content))
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Node>> {
@@ -298,15 +324,28 @@ pub(super) fn children(dialect: Dialect, parent: NodeId, asked: &ChildrenQuery) 
     query
 }
 
+/// A node and its ancestors, by how far above it they are.
+const UP: &str = "WITH RECURSIVE up (id, parent, height) AS (\
+    SELECT id, parent, CAST(0 AS BIGINT) FROM nodes WHERE id = $1 \
+    UNION ALL SELECT n.id, n.parent, up.height + 1 FROM up JOIN nodes n ON n.id = up.parent)";
+
 fn path() -> String {
     format!(
-        "WITH RECURSIVE up (id, parent, height) AS (\
-         SELECT id, parent, 0 FROM nodes WHERE id = $1 \
-         UNION ALL SELECT n.id, n.parent, up.height + 1 FROM up JOIN nodes n ON n.id = up.parent) \
-         SELECT {} FROM up JOIN nodes n ON n.id = up.id ORDER BY up.height DESC",
+        "{UP} SELECT {} FROM up JOIN nodes n ON n.id = up.id ORDER BY up.height DESC",
         NODES.columns_of("n")
     )
 }
+
+/// A row for each folder and each extent. They are not sorted by the database, which would carry all their columns along.
+static PATH_AND_CONTENT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{UP} SELECT up.height, {}, {}, e.position, {} FROM up JOIN nodes n ON n.id = up.id \
+         LEFT JOIN contents c ON c.id = n.content LEFT JOIN content_extents e ON e.content = c.id",
+        NODES.columns_of("n"),
+        CONTENTS.columns_of("c"),
+        extent_columns("e")
+    )
+});
 
 fn search(dialect: Dialect, asked: &SearchQuery) -> Query {
     let mut query = Query::new(format!("SELECT {} FROM nodes n", NODES.columns_of("n")));

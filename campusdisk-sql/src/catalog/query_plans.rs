@@ -256,6 +256,7 @@ async fn every_other_read_finds_its_rows_by_an_index() {
     catalog.node(node).await.unwrap();
     catalog.child(node, &name).await.unwrap();
     catalog.path(node).await.unwrap();
+    catalog.path_and_content(node).await.unwrap();
     catalog.version(node, 1).await.unwrap();
     catalog.content_by_sha256(&drives, &[1; 32], 1).await.unwrap();
     let contents = [ContentId::from_u128(1), ContentId::from_u128(2)];
@@ -285,7 +286,7 @@ async fn every_other_read_finds_its_rows_by_an_index() {
     };
     catalog.search(&search).await.unwrap();
     let asked = plans.asked().await;
-    assert_eq!(asked.len(), 21, "each call is one query");
+    assert_eq!(asked.len(), 22, "each call is one query");
     for (sql, plan) in asked {
         assert_no_scan(&sql, &plan);
     }

@@ -8,7 +8,7 @@ use campusdisk_core::catalog::{
 };
 use campusdisk_core::{DriveId, NodeId};
 
-use super::desk::{Desk, at, name, names, trashed};
+use super::desk::{Desk, at, extent, name, names, trashed};
 
 const SORTS: [Sort; 3] = [Sort::Name, Sort::Size, Sort::Modified];
 const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
@@ -199,6 +199,30 @@ pub async fn m1_a_path_leads_from_the_root_to_the_node(catalog: Arc<dyn Catalog>
     }
     let none = desk.catalog.path(NodeId::from_u128(9999)).await;
     assert_eq!(none.expect("answered"), []);
+}
+
+pub async fn m1_a_node_comes_with_its_path_and_its_content(catalog: Arc<dyn Catalog>) {
+    let desk = Desk::new(catalog);
+    let drive = desk.drive().await;
+    let folder = desk.folder(&drive, "lectures");
+    let blobs = [desk.blob(), desk.blob()];
+    let mut content = desk.content(&blobs[0], 40);
+    let piece = |number: u64| extent(&blobs[usize::from(number % 2 == 1)], number, 1);
+    content.extents = (0..40).map(piece).collect();
+    let mut file = desk.file(&drive, "lecture.mp4");
+    (file.parent, file.content, file.size_bytes) = (Some(folder.id), Some(content.id), 40);
+    desk.apply(vec![
+        folder.clone().into(),
+        content.clone().into(),
+        file.clone().into(),
+    ])
+    .await;
+    let read = async |id| desk.catalog.path_and_content(id).await.expect("answered");
+    let root = desk.read_node(drive.root).await.expect("the root is there");
+    let whole = vec![root.clone(), folder.clone(), file.clone()];
+    assert_eq!(read(file.id).await, (whole, Some(content)));
+    assert_eq!(read(folder.id).await, (vec![root, folder], None));
+    assert_eq!(read(NodeId::from_u128(9999)).await, (Vec::new(), None));
 }
 
 fn search(drive: &Drive, text: &str) -> SearchQuery {

@@ -150,6 +150,7 @@ macro_rules! catalog_conformance {
                 m1_a_page_of_no_rows_has_none,
                 m1_rows_that_stay_are_seen_while_others_come_and_go,
                 m1_a_path_leads_from_the_root_to_the_node,
+                m1_a_node_comes_with_its_path_and_its_content,
                 m1_a_search_finds_parts_of_names_in_any_case,
                 m1_a_search_matches_the_folded_name_only,
                 m1_a_search_leaves_out_what_lies_in_the_trash,

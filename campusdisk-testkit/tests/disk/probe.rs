@@ -156,6 +156,7 @@ reads!(Metadata {
     fn child(parent: NodeId, name: &EntryName) -> Option<Node>;
     fn children(parent: NodeId, query: &ChildrenQuery) -> Vec<Node>;
     fn path(id: NodeId) -> Vec<Node>;
+    fn path_and_content(id: NodeId) -> (Vec<Node>, Option<Content>);
     fn search(query: &SearchQuery) -> Vec<Node>;
     fn content(id: ContentId) -> Option<Content>;
     fn versions(node: NodeId, before: Option<u64>, limit: u32) -> Vec<Version>;

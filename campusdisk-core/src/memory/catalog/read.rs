@@ -95,10 +95,15 @@ impl Metadata for MemoryCatalog {
     }
 
     async fn path(&self, id: NodeId) -> Result<Vec<Node>> {
+        Ok(self.with(|state| state.path(id)))
+    }
+
+    async fn path_and_content(&self, id: NodeId) -> Result<(Vec<Node>, Option<Content>)> {
         Ok(self.with(|state| {
-            let mut path: Vec<_> = state.upwards(id).cloned().collect();
-            path.reverse();
-            path
+            let path = state.path(id);
+            let content = path.last().and_then(|node| state.contents.get(&node.content?));
+            let content = content.cloned();
+            (path, content)
         }))
     }
 
@@ -434,6 +439,12 @@ impl State {
     }
 
     /// The node, its folder, and so on up to the root.
+    fn path(&self, id: NodeId) -> Vec<Node> {
+        let mut path: Vec<_> = self.upwards(id).cloned().collect();
+        path.reverse();
+        path
+    }
+
     fn upwards(&self, id: NodeId) -> impl Iterator<Item = &Node> {
         std::iter::successors(self.nodes.get(&id), |node| self.nodes.get(&node.parent?))
     }
