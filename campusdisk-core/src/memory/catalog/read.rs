@@ -438,13 +438,14 @@ impl State {
         })
     }
 
-    /// The node, its folder, and so on up to the root.
+    /// The node and its ancestors, from the root down to the node.
     fn path(&self, id: NodeId) -> Vec<Node> {
         let mut path: Vec<_> = self.upwards(id).cloned().collect();
         path.reverse();
         path
     }
 
+    /// The node, its folder, and so on up to the root.
     fn upwards(&self, id: NodeId) -> impl Iterator<Item = &Node> {
         std::iter::successors(self.nodes.get(&id), |node| self.nodes.get(&node.parent?))
     }
