@@ -60,17 +60,16 @@ pub(crate) async fn send(
     Err(last.unwrap_or_else(Failure::strange_answer))
 }
 
-/// The same to `file` in one try, with all replicas.
-pub(crate) async fn send_once(cluster: &Cluster, file: &NewFile, spool: &SpoolReader) -> Result<(), Failure> {
-    let writer = create(cluster, file, cluster.config.replication).await?;
-    write(cluster, writer, spool.clone()).await
-}
-
 fn replicas(cluster: &Cluster) -> u32 {
     cluster.config.replication.unwrap_or(USUAL_REPLICATION)
 }
 
-async fn create(cluster: &Cluster, file: &NewFile, replication: Option<u32>) -> Result<FileWriter, Failure> {
+/// Makes an empty file that is being written.
+pub(crate) async fn create(
+    cluster: &Cluster,
+    file: &NewFile,
+    replication: Option<u32>,
+) -> Result<FileWriter, Failure> {
     let options = || WriteOptions {
         block_size: Some(cluster.config.block_size_bytes),
         replication,
@@ -87,7 +86,12 @@ async fn create(cluster: &Cluster, file: &NewFile, replication: Option<u32>) -> 
         .await
 }
 
-async fn write(cluster: &Cluster, mut writer: FileWriter, mut spool: SpoolReader) -> Result<(), Failure> {
+/// Sends what `spool` has and will have, and closes the file.
+pub(crate) async fn write(
+    cluster: &Cluster,
+    mut writer: FileWriter,
+    mut spool: SpoolReader,
+) -> Result<(), Failure> {
     let limit = cluster.config.write_gap;
     let silent = |_| Failure::silent("write_gap", limit);
     let mut at = 0;

@@ -61,7 +61,13 @@ async fn quickly(
         return Ok(None);
     };
     let file = NewFile::fresh(cluster, name);
-    match native::send_once(cluster, &file, spool).await {
+    let writer = native::create(cluster, &file, config.replication).await;
+    let is_made = writer.is_ok();
+    let sent = match writer {
+        Ok(writer) => native::write(cluster, writer, spool.clone()).await,
+        Err(failure) => Err(failure),
+    };
+    match sent {
         Ok(()) => Ok(Some(file)),
         // Room that is used up is so for everybody.
         Err(failure) if failure.kind() == ErrorKind::LimitExceeded => Err(failure),
@@ -70,7 +76,8 @@ async fn quickly(
             cluster.native_rest.begin();
             cluster.resent.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(%name, %failure, "a blob is sent again by WebHDFS, as others are for a while");
-            if let Err(failure) = avoid_silent(cluster, web, &file).await {
+            // Else it is the NameNode that failed, and nobody else was asked.
+            if is_made && let Err(failure) = avoid_silent(cluster, web, &file).await {
                 tracing::debug!(%name, %failure, "it is not known which DataNode failed");
             }
             Ok(None)
