@@ -42,6 +42,8 @@ struct Wished {
     disposition: Disposition,
     /// Whether it takes their SHA-256.
     digest: bool,
+    /// Whether they are shown as text in UTF-8.
+    utf8: bool,
 }
 
 /// What can be fetched by ranges.
@@ -50,6 +52,8 @@ pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
 
     /// Whether the time of change stands for these bytes alone.
     fn has_date_of_its_own(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
+
+    fn begins_in_utf8(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
 
     fn open(&self, span: Span) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
 
@@ -86,6 +90,10 @@ impl Source for Download {
         self.has_date_of_its_own().await
     }
 
+    async fn begins_in_utf8(&self) -> campusdisk_core::Result<bool> {
+        self.begins_in_utf8().await
+    }
+
     async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
         self.open(span).await
     }
@@ -116,6 +124,10 @@ impl Source for Archive {
         Ok(false)
     }
 
+    async fn begins_in_utf8(&self) -> campusdisk_core::Result<bool> {
+        Ok(false)
+    }
+
     async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
         self.open(span).await
     }
@@ -143,11 +155,13 @@ pub(crate) async fn answer(
     if matches!(asked.if_range, Some(IfRange::Date(_))) {
         facts.validators.date_is_strong = download.has_date_of_its_own().await?;
     }
+    let plan = plan(&facts, &asked);
     let wished = Wished {
         disposition: query.disposition(),
         digest: digest::takes_sha256(headers),
+        utf8: is_shown_in_utf8(download, query.disposition(), &plan).await,
     };
-    match plan(&facts, &asked) {
+    match plan {
         DownloadPlan::Whole => {
             let describe = |headers: &mut HeaderMap| write_headers(download, &facts, wished, headers);
             let is_get = method == Method::GET;
@@ -178,6 +192,15 @@ pub(crate) async fn answer(
         DownloadPlan::PreconditionFailed => Err(Problem::precondition_failed()),
         DownloadPlan::Unsatisfiable { size_bytes } => Err(unsatisfiable(size_bytes)),
     }
+}
+
+/// Whether a text is to be shown whose encoding has to be said: browsers find out by themselves that one is GB 18030, but of what comes
+/// by HTTP never that it is UTF-8.
+async fn is_shown_in_utf8(download: &impl Source, disposition: Disposition, plan: &DownloadPlan) -> bool {
+    let is_shown =
+        disposition == Disposition::Inline && matches!(plan, DownloadPlan::Whole | DownloadPlan::Parts(_));
+    // Of what can't be read now nothing is said here; why it can't, its body says.
+    is_shown && download.about().mime.starts_with("text/") && download.begins_in_utf8().await.unwrap_or(false)
 }
 
 async fn one_part(
@@ -249,7 +272,10 @@ fn write_headers(download: &impl Source, facts: &ContentFacts, wished: Wished, h
     conditional::write_validators(&facts.validators, headers);
     write_caching(headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let mime = HeaderValue::from_str(about.mime);
+    let mime = match wished.utf8 {
+        true => HeaderValue::try_from(format!("{}; charset=utf-8", about.mime)),
+        false => HeaderValue::from_str(about.mime),
+    };
     headers.insert(
         header::CONTENT_TYPE,
         mime.unwrap_or(HeaderValue::from_static("application/octet-stream")),

@@ -30,6 +30,14 @@ pub fn media_type(declared: Option<&str>, name: &EntryName, head: &[u8]) -> Stri
         .unwrap_or(declared)
 }
 
+/// Whether text that begins with these bytes is UTF-8 and more than ASCII. Its last character may be cut off.
+pub(crate) fn begins_in_utf8(head: &[u8]) -> bool {
+    match std::str::from_utf8(head) {
+        Ok(_) => !head.is_ascii(),
+        Err(error) => error.error_len().is_none() && !head[..error.valid_up_to()].is_ascii(),
+    }
+}
+
 /// Containers whose first bytes do not tell what is inside, while the name does.
 fn contains_other_formats(mime: &str) -> bool {
     matches!(
@@ -111,6 +119,17 @@ mod tests {
     fn a_declared_type_that_nothing_supports_yields_to_the_bytes_then_the_name() {
         assert_eq!(decide(Some("text/html"), "picture.gif", PNG), "image/png");
         assert_eq!(decide(Some("image/png"), "notes.txt", b"hello"), "text/plain");
+    }
+
+    #[test]
+    fn utf_8_is_told_from_ascii_and_from_gbk() {
+        let text = "成绩".as_bytes();
+        assert!(begins_in_utf8(text));
+        assert!(begins_in_utf8(&text[..5]));
+        let gbk = b"\xb3\xc9\xbc\xa8";
+        for other in [&b"marks"[..], b"", gbk, &text[..2], b"\xe6\x88\x90 \xff"] {
+            assert!(!begins_in_utf8(other), "{other:x?}");
+        }
     }
 
     #[test]

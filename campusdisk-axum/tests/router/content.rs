@@ -156,6 +156,34 @@ async fn what_could_act_is_shown_in_a_sandbox_only() {
 }
 
 #[tokio::test]
+async fn text_in_utf_8_is_shown_as_such_and_other_text_as_the_browser_finds() {
+    let app = App::new().await;
+    let ada = app.user("ada").await;
+    let gbk = &b"\xb3\xc9\xbc\xa8"[..];
+    for (name, body, shown) in [
+        ("a.txt", "成绩".as_bytes(), "text/plain; charset=utf-8"),
+        ("b.txt", gbk, "text/plain"),
+        ("c.txt", b"marks", "text/plain"),
+        ("d.txt", b"", "text/plain"),
+        ("e.html", "<p>成绩".as_bytes(), "text/html; charset=utf-8"),
+        ("f.json", "\"成绩\"".as_bytes(), "application/json"),
+    ] {
+        let node = ada.file(name, body).await;
+        let inline = format!("{}?inline", content_of(&node));
+        for method in ["GET", "HEAD"] {
+            let answer = ada.request(method, &inline).send().await;
+            assert_eq!(answer.header("content-type"), shown, "{method} {name}");
+        }
+        let saved = fetch(&ada, &node, &[]).await;
+        assert_eq!(
+            saved.header("content-type"),
+            node["mime"].as_str().unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_digest_that_does_not_fit_stores_nothing() {
     let app = App::new().await;
     let ada = app.user("ada").await;

@@ -107,6 +107,16 @@ impl Download {
         self.place.node.mime.as_deref().unwrap_or(media::OCTET_STREAM)
     }
 
+    /// Whether the bytes begin as text in UTF-8 that is more than ASCII, which browsers do not find out by themselves. Reads the first of
+    /// them, which counts as no download.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn begins_in_utf8(&self) -> Result<bool> {
+        let head = self.shared.head_of_extents(&self.content.extents).await?;
+        Ok(media::begins_in_utf8(&head))
+    }
+
     /// The bytes of `span`.
     ///
     /// The body goes on over failing replicas and changed layouts; when it can't, or when the right to it ends, it breaks.

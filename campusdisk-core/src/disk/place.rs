@@ -415,7 +415,8 @@ impl Shared {
         }
     }
 
-    async fn head_of_extents(&self, extents: &[Extent]) -> Result<Bytes> {
+    /// The first bytes of what lies in `extents`.
+    pub(super) async fn head_of_extents(&self, extents: &[Extent]) -> Result<Bytes> {
         let Some(first) = extents.first() else {
             return Ok(Bytes::new());
         };
