@@ -75,25 +75,27 @@ impl Turns {
 }
 
 impl Shared {
-    /// Waits for the turn of a download of `span`, if it needs one: what is at most a chunk is sent before it would have stood in a queue,
-    /// and needs none unless rates are limited.
+    /// Waits for the turn of a download of `span`: what is at most a chunk is sent before it would have stood in a queue, so it does not wait
+    /// and is only held to its rate, where there is one.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) when too many wait already, or it waited too long.
     pub(super) async fn turn(&self, client: &Client, span: Span) -> Result<Option<Turn>> {
         let policy = &self.policy;
         let has_rate = policy.client_bytes_per_second.is_some() || policy.download_bytes_per_second.is_some();
-        if span.len() <= CHUNK_BYTES && !has_rate {
+        let is_short = span.len() <= CHUNK_BYTES;
+        if is_short && !has_rate {
             return Ok(None);
         }
         let own = self.turns.own(client, policy);
-        let semaphores = own.iter().map(|own| &own.running).chain([&self.turns.all]);
         let mut permits = Vec::new();
-        for semaphore in semaphores {
-            permits.push(match semaphore.clone().try_acquire_owned() {
-                Ok(permit) => permit,
-                Err(_) => self.wait_for(semaphore).await?,
-            });
+        if !is_short {
+            for semaphore in own.iter().map(|own| &own.running).chain([&self.turns.all]) {
+                permits.push(match semaphore.clone().try_acquire_owned() {
+                    Ok(permit) => permit,
+                    Err(_) => self.wait_for(semaphore).await?,
+                });
+            }
         }
         Ok(Some(Turn {
             rate: policy.download_bytes_per_second.map(Rate::new),

@@ -66,18 +66,21 @@ async fn whoever_waits_too_long_or_behind_too_many_is_told_to_come_later() {
 }
 
 #[tokio::test]
-async fn what_is_sent_at_once_needs_no_turn() {
-    let fixture = with(|policy| {
-        policy.max_downloads = 1;
-        policy.max_waiting_downloads = 0;
-    })
-    .await;
-    let desk = fixture.desk("alice");
-    let file = long(&desk).await;
-    let _running = open(&desk, file).await.unwrap();
-    let download = desk.download(file).await.unwrap();
-    let body = download.open(Span::new(5, 500).unwrap()).await.unwrap();
-    assert_eq!(body.collect(1000).await.unwrap(), pattern(LONG).slice(5..500));
+async fn what_is_sent_at_once_needs_no_turn_also_where_rates_are_limited() {
+    for rate in [None, Some(16 << 20)] {
+        let fixture = with(|policy| {
+            policy.max_downloads = 1;
+            policy.max_waiting_downloads = 0;
+            policy.client_bytes_per_second = rate;
+        })
+        .await;
+        let desk = fixture.desk("alice");
+        let file = long(&desk).await;
+        let _running = open(&desk, file).await.unwrap();
+        let download = desk.download(file).await.unwrap();
+        let body = download.open(Span::new(5, 500).unwrap()).await.unwrap();
+        assert_eq!(body.collect(1000).await.unwrap(), pattern(LONG).slice(5..500));
+    }
 }
 
 #[tokio::test]
