@@ -184,6 +184,8 @@ impl Problem {
         let source = std::error::Error::source(cause).map(tracing::field::display);
         if stopping && self.status == StatusCode::SERVICE_UNAVAILABLE {
             tracing::info!(request_id, kind = self.kind, error = %cause, source, "request ended by the stop");
+        } else if self.status == StatusCode::SERVICE_UNAVAILABLE && !is_of_storage(cause) {
+            tracing::warn!(request_id, kind = self.kind, error = %cause, "request refused for now");
         } else if self.status.is_server_error() {
             tracing::error!(request_id, kind = self.kind, error = %cause, source, "request failed");
         } else {
@@ -240,9 +242,10 @@ impl From<Error> for Problem {
         };
         let detail = match error.kind() {
             // What a part of the system says about its failure is for the log, not for the user.
-            ErrorKind::Unavailable => {
+            ErrorKind::Unavailable if is_of_storage(&error) => {
                 "a part of the system can't be reached now, try again in a moment".into()
             }
+            ErrorKind::Unavailable => Cow::Owned(error.message().to_owned()),
             ErrorKind::LimitExceeded if is_of_storage(&error) => {
                 "the storage is full, nothing more is taken in until there is room".into()
             }
@@ -340,6 +343,14 @@ mod tests {
             let text = document.to_string();
             assert!(!text.contains("nn1") && !text.contains("secret"), "{text}");
         }
+    }
+
+    #[test]
+    fn who_is_to_come_later_is_told_why() {
+        let error = Error::new(ErrorKind::Unavailable, "too many downloads run at once");
+        let (response, document) = rendered(&error.into());
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        assert_eq!(document["detail"], "too many downloads run at once");
     }
 
     #[test]
