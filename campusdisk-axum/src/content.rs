@@ -159,7 +159,7 @@ pub(crate) async fn answer(
     let wished = Wished {
         disposition: query.disposition(),
         digest: digest::takes_sha256(headers),
-        utf8: is_shown_in_utf8(download, query.disposition(), &plan).await,
+        utf8: is_shown_in_utf8(download, query.disposition(), &plan).await?,
     };
     match plan {
         DownloadPlan::Whole => {
@@ -196,11 +196,14 @@ pub(crate) async fn answer(
 
 /// Whether a text is to be shown whose encoding has to be said: browsers find out by themselves that one is GB 18030, but of what comes
 /// by HTTP never that it is UTF-8.
-async fn is_shown_in_utf8(download: &impl Source, disposition: Disposition, plan: &DownloadPlan) -> bool {
+async fn is_shown_in_utf8(
+    download: &impl Source,
+    disposition: Disposition,
+    plan: &DownloadPlan,
+) -> Result<bool> {
     let is_shown =
         disposition == Disposition::Inline && matches!(plan, DownloadPlan::Whole | DownloadPlan::Parts(_));
-    // Of what can't be read now nothing is said here; why it can't, its body says.
-    is_shown && download.about().mime.starts_with("text/") && download.begins_in_utf8().await.unwrap_or(false)
+    Ok(is_shown && download.about().mime.starts_with("text/") && download.begins_in_utf8().await?)
 }
 
 async fn one_part(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::access::{Place, ReadGrant};
 use super::chain::Chain;
+use super::intake::HEAD_BYTES;
 use super::shared::{Desk, Shared};
 use super::spent::Spent;
 use super::tally::Request;
@@ -111,10 +112,16 @@ impl Download {
     /// them, which counts as no download.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says, where they are not in the cache.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
     pub async fn begins_in_utf8(&self) -> Result<bool> {
-        let head = self.shared.head_of_extents(&self.content.extents).await?;
-        Ok(media::begins_in_utf8(&head))
+        let Some(head) = Span::whole(self.content.size_bytes.min(HEAD_BYTES as u64)) else {
+            return Ok(false);
+        };
+        let body = Chain::opened(self.shared.clone(), self.content.clone(), head).await?;
+        Ok(media::begins_in_utf8(&body.collect(HEAD_BYTES).await?))
     }
 
     /// The bytes of `span`.

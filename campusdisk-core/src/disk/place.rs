@@ -415,8 +415,7 @@ impl Shared {
         }
     }
 
-    /// The first bytes of what lies in `extents`.
-    pub(super) async fn head_of_extents(&self, extents: &[Extent]) -> Result<Bytes> {
+    async fn head_of_extents(&self, extents: &[Extent]) -> Result<Bytes> {
         let Some(first) = extents.first() else {
             return Ok(Bytes::new());
         };
