@@ -53,14 +53,12 @@ pub(crate) trait Source: Clone + Send + Sync + Unpin + 'static {
     /// Whether the time of change stands for these bytes alone.
     fn has_date_of_its_own(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
 
-    fn begins_in_utf8(&self) -> impl Future<Output = campusdisk_core::Result<bool>> + Send;
-
     fn open(&self, span: Span) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
 
     /// All bytes, of which there may be none.
     fn open_whole(&self) -> impl Future<Output = campusdisk_core::Result<ByteBody>> + Send;
 
-    /// The file that it is, where somebody else may be able to send it.
+    /// The file that it is, where it is one.
     fn as_file(&self) -> Option<&Download>;
 }
 
@@ -90,10 +88,6 @@ impl Source for Download {
         self.has_date_of_its_own().await
     }
 
-    async fn begins_in_utf8(&self) -> campusdisk_core::Result<bool> {
-        self.begins_in_utf8().await
-    }
-
     async fn open(&self, span: Span) -> campusdisk_core::Result<ByteBody> {
         self.open(span).await
     }
@@ -121,10 +115,6 @@ impl Source for Archive {
 
     async fn has_date_of_its_own(&self) -> campusdisk_core::Result<bool> {
         // It stays the same when something is removed.
-        Ok(false)
-    }
-
-    async fn begins_in_utf8(&self) -> campusdisk_core::Result<bool> {
         Ok(false)
     }
 
@@ -203,7 +193,10 @@ async fn is_shown_in_utf8(
 ) -> Result<bool> {
     let is_shown =
         disposition == Disposition::Inline && matches!(plan, DownloadPlan::Whole | DownloadPlan::Parts(_));
-    Ok(is_shown && download.about().mime.starts_with("text/") && download.begins_in_utf8().await?)
+    match download.as_file() {
+        Some(file) if is_shown && file.mime().starts_with("text/") => Ok(file.begins_in_utf8().await?),
+        _ => Ok(false),
+    }
 }
 
 async fn one_part(
